@@ -1,0 +1,229 @@
+"""Fit a kinetic model to every region of a scan."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+import neurochem.pet.quality_rules  # noqa: F401 - registers the rules
+from neurochem.errors import InputError, unknown_name
+from neurochem.pet.blood import ArterialInput
+from neurochem.pet.curves import Curve
+from neurochem.pet.frames import Frames
+from neurochem.pet.model import MODELS, KineticModel, ScanInputs
+from neurochem.pet.parameters import fit_parameters
+from neurochem.pet.reconstruct import FrameSpline
+from neurochem.pet.tacs import TimeActivityCurves
+from neurochem.pet.weights import counting_weights
+from neurochem.quality import Flag
+from neurochem.results import FitResult, ResultSet
+from neurochem.units import BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    import lmfit
+
+# A first frame below this share of the peak means that nothing had arrived before it.
+_NOTHING_YET = 0.02
+
+
+def models() -> list[dict[str, Any]]:
+    """Return one record a model: name, aliases, what it needs, its parameters, equation and source."""
+    return [
+        {
+            "name": entry.name,
+            "aliases": entry.aliases,
+            "inputs": entry.item.inputs,
+            "needs": entry.needs,
+            "parameters": entry.item.parameters,
+            "estimates": entry.item.reported,
+            "equation": entry.item.equation,
+            "reference": entry.reference,
+        }
+        for entry in MODELS
+    ]
+
+
+def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
+    tacs: TimeActivityCurves,
+    model: str,
+    *,
+    reference: str | ArrayLike | TimeActivityCurves | Curve | None = None,
+    blood: ArterialInput | Curve | None = None,
+    weights: ArrayLike | None = None,
+    exclude: Sequence[int] = (),
+    regions: Sequence[str] | None = None,
+    parameters: "lmfit.Parameters | None" = None,
+    **options: Any,
+) -> ResultSet:
+    """Fit a kinetic model to regional curves.
+
+    Parameters
+    ----------
+    tacs : TimeActivityCurves
+        Curves in kBq/mL, frames in seconds after injection.
+    model : str
+        Name as listed by `models()`, in any case.
+    reference : str, array, TimeActivityCurves of one region, or Curve
+        Reference region: its name, its frame means (n_frames,), or a continuous curve.
+    blood : ArterialInput or Curve
+        Parent plasma for models that need it.
+    weights : array_like, shape (n_frames,), optional
+        One over variance of the frame means, up to a factor. By default counting statistics: duration and decay over
+        the mean activity of all regions (weights stored with the curves are used where there are some); graphical
+        models are then unweighted on their graph, as published.
+    exclude : sequence of int
+        Frames (from 0) to leave out; integrals bridge them.
+    regions : sequence of str, optional
+        Regions to fit; by default all but the reference.
+    parameters : lmfit.Parameters, optional
+        Start values, bounds, fixed and tied parameters of a non-linear model (SRTM); the fit then goes through lmfit,
+        whose own result is `fit.lmfit`.
+    **options
+        `k2prime` (1/min), `t_star_s` (s), `VB`, according to the model.
+
+    Returns
+    -------
+    ResultSet
+        One FitResult a region. A region that cannot be fitted is `success=False` with a flag.
+
+    Raises
+    ------
+    UnknownNameError, InputError
+        If a name is not known or an input is missing or does not fit.
+
+    Examples
+    --------
+    >>> import neurochem as nc
+    >>> frames = nc.pet.Frames([0, 60, 120, 300, 600, 1200, 2400], [60, 60, 180, 300, 600, 1200, 1200])
+    >>> cerebellum = [2.0, 6.0, 8.0, 7.5, 6.0, 4.0, 2.5]
+    >>> putamen = nc.pet.simulate("SRTM", frames, {"R1": 1, "k2": 0.1, "BPND": 2}, reference=cerebellum)
+    >>> tacs = nc.pet.TimeActivityCurves(frames, np.column_stack([cerebellum, putamen]), regions=["cerebellum", "putamen"])
+    >>> round(nc.pet.fit(tacs, "SRTM", reference="cerebellum")["putamen"]["BPND"].value, 6)
+    2.0
+    """
+    kinetic = MODELS[model]
+    inputs = _scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
+    wanted = [name for name in tacs.regions if name != inputs.input_name] if regions is None else list(regions)
+    results: dict[str, FitResult] = {}
+    for region in wanted:
+        means = tacs[region]
+        if parameters is not None:
+            results[region] = fit_parameters(kinetic, region, means, inputs, parameters)
+        else:
+            results[region] = kinetic.fit(region, means, inputs)
+    return ResultSet(results)
+
+
+def _scan_inputs(
+    tacs: TimeActivityCurves,
+    kinetic: KineticModel,
+    reference: Any,
+    blood: Any,
+    weights: ArrayLike | None,
+    exclude: Sequence[int],
+    options: Mapping[str, Any],
+) -> ScanInputs:
+    """Check and prepare what all regions share."""
+    for name in options:
+        if name not in kinetic.options:
+            remedy = f"{kinetic.name} has no such choice."
+            raise unknown_name(name, kinetic.options, kind=f"option of {kinetic.name}", remedy=remedy)
+    kept = _kept_frames(tacs, exclude)
+    weight, weighting = _weights(tacs, weights)
+    weight = np.where(kept, weight, 0.0)
+    if np.count_nonzero(weight) < 4:
+        msg = f"{tacs.where or 'the scan'}: only {np.count_nonzero(weight)} frames carry weight; a fit needs at least 4"
+        raise InputError(msg)
+    zero = _starts_at_zero(tacs, kept)
+    flags = _gap_flags(tacs.frames, weight > 0, zero)
+    if kinetic.inputs == "reference":
+        curve, name, more = _reference_curve(tacs, kinetic, reference, kept, zero)
+        return ScanInputs(tacs.frames, weight, weighting, curve, name, None, zero, options, (*flags, *more))
+    curve, whole, more = _plasma_curves(tacs.frames, kinetic, blood)
+    return ScanInputs(tacs.frames, weight, weighting, curve, "plasma", whole, zero, options, (*flags, *more))
+
+
+def _kept_frames(tacs: TimeActivityCurves, exclude: Sequence[int]) -> BoolArray:
+    kept = tacs.frames.measured.copy()
+    for index in exclude:
+        if not 0 <= int(index) < len(tacs.frames):
+            msg = f"exclude names frame {index}; frames count from 0 to {len(tacs.frames) - 1}"
+            raise InputError(msg)
+        kept[int(index)] = False
+    return kept
+
+
+def _weights(tacs: TimeActivityCurves, weights: ArrayLike | None) -> tuple[FloatArray, str]:
+    if weights is None and tacs.weights is not None:
+        return np.asarray(tacs.weights), "stored with the curves"
+    if weights is None:
+        text = "counting statistics (duration, decay, mean activity floored at 1 % of its peak)"
+        return counting_weights(tacs.frames, tacs.activity.mean(axis=1), tacs.isotope), text
+    given = np.array(weights, dtype=float)
+    if given.shape != (len(tacs.frames),) or not (np.isfinite(given) & (given >= 0)).all() or not given.any():
+        msg = (
+            f"weights must be {len(tacs.frames)} finite numbers, not negative and not all zero: one over the variance of each "
+            f"frame; got shape {given.shape}"
+        )
+        raise InputError(msg)
+    return given, "given"
+
+
+def _starts_at_zero(tacs: TimeActivityCurves, kept: BoolArray) -> bool:
+    """Say whether a late first frame still holds (almost) nothing, or a zero-length frame says that it began at zero."""
+    first = int(np.flatnonzero(kept)[0])
+    peaks = np.max(np.abs(tacs.activity), axis=0)
+    return bool((np.abs(tacs.activity[first]) <= _NOTHING_YET * peaks).all())
+
+
+def _gap_flags(frames: Frames, kept: BoolArray, zero: bool) -> tuple[Flag, ...]:
+    gaps = frames.select(kept).gaps_s()
+    if gaps and gaps[0][0] == 0.0 and zero:
+        gaps = gaps[1:]
+    return tuple(
+        Flag("bridged", f"no frame covers {a:g} to {b:g} s; curves were bridged there by the smoothest continuation")
+        for a, b in gaps
+    )
+
+
+def _reference_curve(
+    tacs: TimeActivityCurves, kinetic: KineticModel, reference: Any, kept: BoolArray, zero: bool
+) -> tuple[Curve, str, tuple[Flag, ...]]:
+    if reference is None:
+        msg = f"{kinetic.name} needs a reference: the name of a region ({', '.join(tacs.regions)}), frame means or a curve"
+        raise InputError(msg)
+    if isinstance(reference, Curve):
+        return reference, "reference", ()
+    if isinstance(reference, str):
+        means, name = tacs[reference], reference
+    elif isinstance(reference, TimeActivityCurves):
+        if len(reference.regions) != 1 or len(reference.frames) != len(tacs.frames):
+            msg = f"a reference TAC must have one region and the scan's {len(tacs.frames)} frames; got {reference!r}"
+            raise InputError(msg)
+        means, name = reference.activity[:, 0], reference.regions[0]
+    else:
+        means, name = np.array(reference, dtype=float), "reference"
+    if means.shape != (len(tacs.frames),) or not np.isfinite(means).all() or not means.any():
+        msg = f"the reference must be {len(tacs.frames)} finite frame means in kBq/mL, not all zero; got shape {means.shape}"
+        raise InputError(msg)
+    # the reference keeps frames that were left out for the target only by weight, not those excluded or without length
+    spline = FrameSpline(tacs.frames.select(kept), start_is_zero=zero)
+    return spline.curve(means[kept]), name, ()
+
+
+def _plasma_curves(frames: Frames, kinetic: KineticModel, blood: Any) -> tuple[Curve, Curve | None, tuple[Flag, ...]]:
+    if blood is None:
+        msg = f"{kinetic.name} needs blood: give ArterialInput(time_s, plasma_parent), or read_arterial_input(...)"
+        raise InputError(msg)
+    if isinstance(blood, ArterialInput):
+        until = float(frames.end_s[-1])
+        tail = blood.tail_s(until)
+        flag = Flag(
+            "input_continued", f"the arterial input was continued for {tail:.0f} s beyond its last sample", "info"
+        )
+        return blood.parent(until), blood.blood(until), (flag,) if tail > 1e-6 else ()
+    if isinstance(blood, Curve):
+        return blood, None, ()
+    msg = f"blood is a {type(blood).__name__}; give an ArterialInput or another continuous curve such as Feng"
+    raise InputError(msg)

@@ -1,0 +1,164 @@
+"""Dynamic PET images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neurochem.errors import FileFormatError, InputError, MissingFileError
+from neurochem.naming import sidecar_path
+from neurochem.pet.decay import isotope_name
+from neurochem.pet.frames import Frames
+from neurochem.pet.sidecar import read_sidecar, scan_timing
+from neurochem.units import BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class DynamicImage:
+    """A 4-D image, read frame by frame when it comes from a file.
+
+    Parameters
+    ----------
+    data : array_like, shape (x, y, z, n_stored_frames)
+        Stored values: an array, or an array proxy that reads from a file when it is sliced.
+    frames : Frames
+        Frames in seconds after injection.
+    affine : array_like, shape (4, 4)
+        Voxel indices to millimetres.
+    isotope : str, optional
+        Isotope.
+    scale : array_like, shape (n_frames,), optional
+        What makes stored values kBq/mL decay corrected to injection; ones by default.
+    kept : bool array_like, shape (n_stored_frames,), optional
+        Stored frames that belong to the scan; all by default.
+    where : str
+        File, for messages.
+    notes : tuple of str
+        What was corrected on reading.
+    """
+
+    data: Any
+    frames: Frames
+    affine: FloatArray
+    isotope: str | None
+    scale: FloatArray
+    kept: BoolArray
+    where: str
+    notes: tuple[str, ...]
+
+    def __init__(  # noqa: PLR0913 - the description of a scan
+        self,
+        data: Any,
+        frames: Frames,
+        affine: ArrayLike,
+        *,
+        isotope: str | None = None,
+        scale: ArrayLike | None = None,
+        kept: ArrayLike | None = None,
+        where: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        shape = tuple(data.shape)
+        place = f"{where}: " if where else ""
+        if len(shape) != 4:
+            msg = (
+                f"{place}the image has {len(shape)} dimensions {shape}; a dynamic image has 4, the last of them frames"
+            )
+            raise InputError(msg)
+        chosen = np.ones(shape[3], dtype=bool) if kept is None else np.array(kept, dtype=bool)
+        if chosen.size != shape[3] or np.count_nonzero(chosen) != len(frames):
+            msg = (
+                f"{place}the image holds {shape[3]} frames but the sidecar times {chosen.size}; they must agree. "
+                "Check FrameTimesStart and FrameDuration."
+            )
+            raise InputError(msg)
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "frames", frames)
+        object.__setattr__(self, "affine", np.array(affine, dtype=float))
+        object.__setattr__(self, "isotope", None if isotope is None else isotope_name(isotope))
+        object.__setattr__(self, "scale", np.ones(len(frames)) if scale is None else np.array(scale, dtype=float))
+        object.__setattr__(self, "kept", chosen)
+        object.__setattr__(self, "where", where)
+        object.__setattr__(self, "notes", tuple(notes))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Size of the volume in voxels."""
+        x, y, z = self.data.shape[:3]
+        return x, y, z
+
+    def frame(self, index: int) -> FloatArray:
+        """Return one frame as kBq/mL, decay corrected to injection, shape (x, y, z).
+
+        Raises
+        ------
+        FileFormatError
+            If the file ends too early or is damaged.
+        """
+        stored = int(np.flatnonzero(self.kept)[index])
+        try:
+            volume = np.asarray(self.data[..., stored], dtype=float)
+        except (OSError, EOFError, ValueError) as error:
+            msg = f"{self.where}: frame {stored + 1} cannot be read ({error}); the file is truncated or damaged, copy it again"
+            raise FileFormatError(msg) from error
+        return volume * self.scale[index]
+
+
+def load_nifti(path: str | Path) -> Any:
+    """Open a NIfTI file without reading its data.
+
+    Raises
+    ------
+    MissingFileError, FileFormatError
+        If there is no such file, or it is not an image.
+    """
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+
+    file = Path(path)
+    if not file.is_file():
+        msg = f"{file}: no such file; give the path of a NIfTI image"
+        raise MissingFileError(msg)
+    try:
+        return nibabel.load(file)
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        msg = f"{file}: not a readable NIfTI image ({error}); it is truncated, damaged or of another format"
+        raise FileFormatError(msg) from error
+
+
+def read_image(path: str | Path, *, isotope: str | None = None) -> DynamicImage:
+    """Open a dynamic PET image with its BIDS sidecar.
+
+    Parameters
+    ----------
+    path : path
+        `*_pet.nii.gz` (or .nii); the JSON file of the same name must lie beside it.
+    isotope : str, optional
+        Used where the sidecar does not name it.
+
+    Returns
+    -------
+    DynamicImage
+        Times in seconds after injection; data are read when they are needed.
+
+    Raises
+    ------
+    MissingFileError, FileFormatError, FrameTimingError, InputError
+        Each names file, field and remedy.
+    """
+    file = Path(path)
+    image = load_nifti(file)
+    sidecar = sidecar_path(file)
+    timing = scan_timing(read_sidecar(sidecar), where=str(sidecar), isotope=isotope)
+    return DynamicImage(
+        image.dataobj,
+        timing.frames,
+        image.affine,
+        isotope=timing.isotope,
+        scale=timing.scale,
+        kept=timing.kept,
+        where=str(file),
+        notes=timing.notes,
+    )

@@ -1,0 +1,1 @@
+"""One kinetic model a file; each registers itself."""

@@ -1,0 +1,124 @@
+"""The simplified reference tissue model."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs
+from neurochem.pet.one_tissue import reference_tissue
+from neurochem.pet.view import FrameView, View
+from neurochem.solve import delta_method, fit_separable
+from neurochem.units import FloatArray
+
+_GRID = 64
+# The slowest washout that a scan of length T can tell from none is a few hundredths of 1/T.
+_SLOWEST_TIMES_SCAN = 0.06
+_FASTEST_PER_MIN = 2.0
+
+
+class _Columns:
+    """C_R and C_R (x) exp(-k2a t), with the derivative of their sum by k2a; the last rate is remembered."""
+
+    def __init__(self, view: FrameView) -> None:
+        self.view = view
+        self.rate = np.nan
+        self.convolved = self.slope = np.zeros(0)
+
+    def at(self, rate: float) -> tuple[FloatArray, FloatArray]:
+        if rate != self.rate:
+            value, slope = self.view.convolved(rate)
+            self.rate, self.convolved, self.slope = rate, value[0], slope[0]
+        return self.convolved, self.slope
+
+    def columns(self, theta: FloatArray) -> FloatArray:
+        return np.column_stack([self.view.input, self.at(float(theta[0]))[0]])
+
+    def derivative(self, theta: FloatArray, amplitudes: FloatArray) -> FloatArray:
+        return (self.at(float(theta[0]))[1] * amplitudes[1])[:, None]
+
+
+class SRTM(KineticModel):
+    """Simplified reference tissue model (Lammertsma and Hume 1996).
+
+    C_T = R1 C_R + (k2 - R1 k2a) C_R (x) exp(-k2a t), k2a = k2/(1 + BPND). Assumes a reference region free of target,
+    with the same non-displaceable volume as the target, and one apparent compartment in both; a slow two-tissue target
+    biases BPND although the fit looks good. k2a is searched from 0.06/T (T the scan's length) to 2/min.
+    """
+
+    name: ClassVar[str] = "SRTM"
+    citation: ClassVar[str] = "Lammertsma AA, Hume SP (1996), NeuroImage 4:153-158"
+    equation: ClassVar[str] = "C_T = R1 C_R + (k2 - R1 k2/(1+BPND)) C_R (x) exp(-k2 t/(1+BPND))"
+    inputs: ClassVar[str] = "reference"
+    parameters: ClassVar[tuple[str, ...]] = ("R1", "k2", "BPND")
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """Names of the estimates of a fit."""
+        return ("R1", "k2", "BPND", "k2a", "k2prime", "DVR")
+
+    def predict(self, parameters: Mapping[str, float], view: View) -> FloatArray:
+        """Return the tissue curve from R1, k2 and BPND."""
+        return reference_tissue(parameters, view, self.name)
+
+    def derived(self, base: np.ndarray) -> np.ndarray:
+        """Return the reported parameters from R1, k2 and BPND."""
+        r1, k2, bpnd = base
+        return np.array([r1, k2, bpnd, k2 / (1.0 + bpnd), k2 / r1, 1.0 + bpnd])
+
+    def estimate(self, means: FloatArray, inputs: ScanInputs) -> Outcome:
+        """Fit by variable projection over k2a, from the best of a grid."""
+        columns = _Columns(inputs.view)
+        weights = inputs.weights / np.max(inputs.weights)
+        last = float(inputs.frames.end_min[-1])
+        rates = np.geomspace(_SLOWEST_TIMES_SCAN / last, _FASTEST_PER_MIN, _GRID)
+        fit = fit_separable(
+            columns,
+            means,
+            starts=[np.array([rate]) for rate in _best_rates(means, weights, inputs.view, rates)],
+            lower=rates[:1],
+            upper=rates[-1:],
+            weights=weights,
+        )
+
+        def reported(p: np.ndarray) -> np.ndarray:
+            k2a, r1, slow = p
+            k2 = slow + r1 * k2a
+            # BPND as a sum stays sharp where k2a is not determined (slow = 0)
+            bpnd = slow / k2a + r1 - 1.0
+            return np.array([r1, k2, bpnd, k2a, k2 / r1, 1.0 + bpnd])
+
+        point = np.concatenate([fit.theta, fit.amplitudes])
+        values, covariance = delta_method(reported, point, fit.covariance)
+        at_bound = frozenset({"k2a", "k2", "BPND", "k2prime", "DVR"}) if fit.theta_at_bound[0] else frozenset()
+        return Outcome(
+            names=self.reported,
+            values=values,
+            covariance=covariance,
+            fitted=fit.fitted,
+            used=inputs.kept,
+            dof=fit.dof,
+            success=fit.converged,
+            at_bound=at_bound,
+            diagnostics={"iterations": float(fit.iterations)},
+            settings={"k2a_bounds_per_min": [float(rates[0]), float(rates[-1])]},
+        )
+
+
+def _best_rates(means: FloatArray, weights: FloatArray, view: FrameView, rates: FloatArray) -> list[float]:
+    """Return the rates at the two deepest minima of the residual over a grid."""
+    root = np.sqrt(weights)
+    first = root * view.input
+    first = first / np.linalg.norm(first)
+    data = root * means
+    data = data - (first @ data) * first
+    curves = root * view.convolved(rates)[0]
+    curves = curves - (curves @ first)[:, None] * first
+    explained = (curves @ data) ** 2 / np.maximum(np.sum(curves**2, axis=1), np.finfo(float).tiny)
+    padded = np.concatenate([[-np.inf], explained, [-np.inf]])
+    peaks = np.flatnonzero((padded[1:-1] >= padded[:-2]) & (padded[1:-1] >= padded[2:]))
+    best = peaks[np.argsort(explained[peaks])[::-1][:2]]
+    return [float(rates[index]) for index in best]
+
+
+MODELS.add(SRTM(), name=SRTM.name, reference=SRTM.citation, needs=("reference",))

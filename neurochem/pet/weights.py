@@ -1,0 +1,39 @@
+"""Weights of frames. One definition everywhere: one over variance, up to a factor."""
+
+import numpy as np
+
+from neurochem.pet.decay import decay_constant_per_min
+from neurochem.pet.frames import Frames
+from neurochem.units import FloatArray
+
+# Activity below this share of its peak counts as this share: an empty early frame must not take all the weight.
+ACTIVITY_FLOOR = 0.01
+
+
+def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None) -> FloatArray:
+    """Return weights from counting statistics: duration / (activity x decay factor).
+
+    Parameters
+    ----------
+    frames : Frames
+        Frames.
+    activity : array, shape (n_frames,)
+        Decay-corrected activity of a large region, so that noise does not feed back into the weights.
+    isotope : str or None
+        None leaves the decay out.
+
+    Returns
+    -------
+    array, shape (n_frames,)
+        Largest weight 1; frames of zero length get 0.
+
+    Notes
+    -----
+    Undecayed counts are Poisson: var(C) is proportional to C D/d with D the decay factor at mid-frame. Activity is
+    floored at 1 % of its peak.
+    """
+    peak = float(np.max(activity, initial=0.0))
+    floored = np.maximum(activity, ACTIVITY_FLOOR * peak) if peak > 0 else np.ones(len(frames))
+    rate = 0.0 if isotope is None else decay_constant_per_min(isotope)
+    weights = frames.duration_min * np.exp(-rate * frames.mid_min) / floored
+    return weights / np.max(weights)
