@@ -57,9 +57,10 @@ class Regression:
         return float(np.count_nonzero(self.used) - self.coefficients.size)
 
     def largest_relative_residual(self) -> float:
-        """Return the largest residual relative to the response."""
-        residual = (self.response - self.predicted)[self.used]
-        return float(np.max(np.abs(residual / self.response[self.used])))
+        """Return the largest residual relative to the response, where that is above 1 % of its largest value."""
+        points = self.used & (np.abs(self.response) > 0.01 * np.max(np.abs(self.response)))
+        residual = (self.response - self.predicted)[points]
+        return float(np.max(np.abs(residual / self.response[points]), initial=0.0))
 
 
 class MultilinearModel(KineticModel):
@@ -121,9 +122,10 @@ class MultilinearModel(KineticModel):
         if given is not None or self.linear_from_start:
             t_star = 0.0 if given is None else float(given)
             return t_star, self._solve(target, design, inputs, kept & (frames.mid_s >= t_star)), ()
-        candidates = np.flatnonzero(kept)[: -max(_FEWEST_POINTS, count + 2)]
-        if candidates.size == 0:
-            candidates = np.flatnonzero(kept)[:1]
+        # before the input has peaked the activity is small and rises: such points rule the graph and are never linear
+        peak = int(np.argmax(np.where(kept, inputs.view.input, -np.inf)))
+        later = np.flatnonzero(kept & (np.arange(kept.size) >= peak))
+        candidates = later[: max(1, later.size - max(_FEWEST_POINTS, count + 2) + 1)]
         for first in candidates:
             t_star = float(frames.start_s[first])
             regression = self._solve(target, design, inputs, kept & (frames.mid_s >= t_star))

@@ -105,7 +105,9 @@ class _Problem:
     def solve(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return amplitudes, residual, and an orthonormal basis of the passive columns."""
         columns = self.without_nuisance(self.augmented(self.model.columns(theta), self.amplitude_rows))
-        orthonormal, triangle = (np.asarray(factor) for factor in np.linalg.qr(columns))
+        factors = np.linalg.qr(columns)
+        orthonormal: FloatArray = factors[0]
+        triangle: FloatArray = factors[1]
         reduced = orthonormal.T @ self.projected
         if self.nonnegative.any():
             amplitudes, inside = nonnegative_least_squares(triangle, reduced, self.nonnegative, passive=self.passive)

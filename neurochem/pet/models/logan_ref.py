@@ -18,6 +18,8 @@ class LoganRef(MultilinearModel):
 
     int C_T/C_T = DVR (int C_R + C_R/k2')/C_T + b. With k2' it is exact at all times for a one-compartment target; noise
     in C_T lies on both axes and biases DVR low. Without k2' it holds only once C_R/C_T is constant and is flagged.
+    Unweighted on the graph unless weights are given. t* is the earliest start, from the peak of the reference on, that
+    leaves every relative residual below 10 %, unless given.
     """
 
     name: ClassVar[str] = "LoganRef"
@@ -27,6 +29,7 @@ class LoganRef(MultilinearModel):
     parameters: ClassVar[tuple[str, ...]] = ("R1", "k2prime", "BPND")
     options: ClassVar[tuple[str, ...]] = ("t_star_s", "k2prime")
     graphical: ClassVar[bool] = True
+    linear_from_start: ClassVar[bool] = False
 
     @property
     def reported(self) -> tuple[str, ...]:
