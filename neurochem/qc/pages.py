@@ -1,0 +1,171 @@
+"""The HTML pages: one a scan and one a study, each a single file that needs no other."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+import neurochem
+from neurochem.errors import InputError
+from neurochem.qc.embed import data_uri
+from neurochem.qc.tables import diagnostics_table, estimates_table, flag_list, settings_rows
+from neurochem.qc.verdict import judge, judge_fit
+from neurochem.results import FitResult, ResultSet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# A sheet of many panels is drawn coarser, so that a page stays below half a megabyte.
+_DPI, _TALL_DPI, _TALL_INCHES = 96, 70, 14.0
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("neurochem.qc"), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(version=neurochem.__version__, **context)
+
+
+def _image(figure: "Figure") -> str:
+    return data_uri(figure, dpi=_TALL_DPI if figure.get_figheight() > _TALL_INCHES else _DPI)
+
+
+def scan_page(
+    results: FitResult | ResultSet,
+    *,
+    title: str,
+    home: str,
+    facts: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the page of one scan.
+
+    Parameters
+    ----------
+    results : FitResult or ResultSet
+        One fit of a spectrum, or one fit a region.
+    title : str
+        Heading, for example "sub-01 ses-baseline pet".
+    home : str
+        Relative address of the study page.
+    facts : mapping, optional
+        What a reader wants to know first: name to text.
+    settings : mapping, optional
+        Choices of the run; those that the fits recorded follow them.
+
+    Returns
+    -------
+    str
+        HTML with style and figures inside; the same input gives the same text.
+    """
+    fits = [results] if isinstance(results, FitResult) else list(results.values())
+    if not fits:
+        msg = f"page '{title}' has no fit to show; give a FitResult or a ResultSet with at least one"
+        raise InputError(msg)
+    from neurochem.qc.curves import curve_sheet
+    from neurochem.qc.spectrum import spectrum_sheet
+
+    spectrum = fits[0].axis is not None and fits[0].axis.descending
+    figure = spectrum_sheet(fits[0]) if spectrum else curve_sheet(fits)
+    shared = {**dict(settings or {}), **_common_settings(fits)}
+    return _render(
+        "scan.html",
+        title=title,
+        home=home,
+        facts=list((facts or {}).items()),
+        verdict=_page_verdict(fits),
+        flags=flag_list(fits),
+        table=estimates_table(fits),
+        image=_image(figure),
+        alt=_alternative_text(fits, spectrum=spectrum),
+        diagnostics=diagnostics_table(fits),
+        settings=settings_rows(shared),
+    )
+
+
+def _common_settings(fits: Sequence[FitResult]) -> dict[str, Any]:
+    """Return the settings that every fit shares; what differs between regions is in their own tables."""
+    first = fits[0].settings
+    return {key: value for key, value in first.items() if all(repr(f.settings.get(key)) == repr(value) for f in fits)}
+
+
+def _page_verdict(fits: Sequence[FitResult]) -> dict[str, str]:
+    if len(fits) == 1:
+        states = [judge_fit(fits[0]), *(judge(fits[0], estimate.name).state for estimate in fits[0])]
+        noun, total = "estimates", len(fits[0])
+        counts = {state: states[1:].count(state) for state in ("failed", "flagged")}
+    else:
+        states = [judge_fit(fit) for fit in fits]
+        noun, total = "regions", len(fits)
+        counts = {state: states.count(state) for state in ("failed", "flagged")}
+    for state in ("failed", "flagged"):
+        if state in states:
+            text = f"{counts[state]} of {total} {noun} {state}" if counts[state] else state
+            return {"state": state, "text": text}
+    return {"state": "ok", "text": "ok"}
+
+
+def _alternative_text(fits: Sequence[FitResult], *, spectrum: bool) -> str:
+    if spectrum:
+        names = ", ".join(fits[0].components)
+        return f"Spectrum of {fits[0].name} with its {fits[0].model} fit, the residual, and the components: {names}."
+    names = ", ".join(fit.name for fit in fits)
+    return f"One panel a region with the data, the {fits[0].model} fit and the residual: {names}."
+
+
+def study_page(
+    *,
+    title: str,
+    markers: Sequence[Mapping[str, str]],
+    scans: Sequence[Mapping[str, Any]],
+    facts: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+    associations: ResultSet | None = None,
+    sentences: Sequence[str] = (),
+    forest: "Figure | None" = None,
+) -> str:
+    """Return the page of a study: outcome, markers, and a link to the page of every scan.
+
+    Parameters
+    ----------
+    title : str
+        Heading.
+    markers : sequence of mapping
+        Rows of markers.tsv, cells as text.
+    scans : sequence of mapping
+        One a scan: participant_id, session_id, modality, name, the numbers of its markers that are ok, flagged and
+        failed, and `page`, the relative address of its page.
+    facts, notes : mapping, sequence of str
+        What to say first, and what a reader must know.
+    associations : ResultSet, optional
+        Outcome models, each with an estimate "slope".
+    sentences : sequence of str
+        The associations in words.
+    forest : Figure, optional
+        Their forest plot.
+
+    Returns
+    -------
+    str
+        HTML in one file.
+    """
+    from neurochem.qc.summary import association_table, marker_summary
+
+    table = association_table(associations)
+    return _render(
+        "study.html",
+        title=title,
+        facts=list((facts or {}).items()),
+        notes=list(notes),
+        associations=table,
+        sentences=list(sentences),
+        image="" if forest is None else _image(forest),
+        alt="Forest plot: one row a marker with its slope and 95 % interval; " + " ".join(sentences),
+        markers=marker_summary(markers),
+        scans=list(scans),
+    )

@@ -1,0 +1,290 @@
+"""The configuration of a run, read from TOML and checked key by key."""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from neurochem.errors import ConfigError, MissingFileError
+
+CONFIG_FILE = "code/neurochem.toml"
+OUTCOME_TYPES = ("change", "percent_change", "response", "remission", "endpoint")
+TIMES = ("baseline", "change")
+ENGINES = ("processes", "serial", "dask")
+
+
+@dataclass(frozen=True, slots=True)
+class PetConfig:
+    """How PET scans are quantified.
+
+    Attributes
+    ----------
+    model, reference : str
+        Kinetic model and name of the reference region.
+    regions : tuple of str
+        Regions to fit; empty means all but the reference.
+    parameters : tuple of str
+        Estimates that become markers; empty means BPND, or VT where the model has no BPND.
+    segmentation : str
+        Folder, relative to the dataset, with dseg.tsv and one label image a scan.
+    tacs : str
+        Folder with `*_tacs.tsv`, used instead of images and segmentation.
+    k2prime : float or None
+        Washout rate of the reference region in 1/min, for models that need it.
+    t_star_s : float or None
+        Start of the linear part in seconds.
+    isotope : str
+        Radionuclide, for a sidecar that lacks it.
+    """
+
+    model: str = "SRTM"
+    reference: str = "cerebellum"
+    regions: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    segmentation: str = "derivatives/segmentation"
+    tacs: str = ""
+    k2prime: float | None = None
+    t_star_s: float | None = None
+    isotope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MrsConfig:
+    """How spectra are quantified.
+
+    Attributes
+    ----------
+    basis : str
+        Basis set (LCModel .BASIS), relative to the dataset.
+    metabolites : tuple of str
+        Concentrations that become markers; empty means all.
+    tissue : str
+        Table of grey-matter, white-matter and fluid fractions of each voxel; empty means none is corrected for.
+    ppm : tuple of float
+        Range of the fit.
+    relaxation : str
+        Name of a set of relaxation times; empty means the default of `neurochem.mrs.quantify`.
+    """
+
+    basis: str = ""
+    metabolites: tuple[str, ...] = ()
+    tissue: str = "derivatives/segmentation/tissue_fractions.tsv"
+    ppm: tuple[float, float] = (0.2, 4.2)
+    relaxation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerChoice:
+    """One marker of the outcome analysis; an empty region means every region it has."""
+
+    marker: str
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseConfig:
+    """How markers are related to outcome; names as in `neurochem.response.associate`."""
+
+    outcome: str = "madrs"
+    outcome_type: str = "change"
+    baseline_visit: str = "baseline"
+    endpoint_visit: str = "week8"
+    covariates: tuple[str, ...] = ("age", "sex")
+    at: tuple[str, ...] = TIMES
+    markers: tuple[MarkerChoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """How the work is spread; nothing here changes a result."""
+
+    workers: int = 1
+    engine: str = "processes"
+    scheduler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a run can be told."""
+
+    pet: PetConfig = field(default_factory=PetConfig)
+    mrs: MrsConfig = field(default_factory=MrsConfig)
+    response: ResponseConfig = field(default_factory=ResponseConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def record(self) -> dict[str, Any]:
+        """Return what determines the results, as plain values; the table [run] is left out since it does not."""
+        tables = asdict(self)
+        del tables["run"]
+        return tables
+
+
+class _Refused(ValueError):
+    """A value that is not allowed; the text says what is."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        msg = "a text in quotes"
+        raise _Refused(msg)
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        msg = 'a list of texts, for example ["age", "sex"]'
+        raise _Refused(msg)
+    return tuple(value)
+
+
+def _positive(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        msg = "a positive number"
+        raise _Refused(msg)
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        msg = "a whole number, 1 or more"
+        raise _Refused(msg)
+    return value
+
+
+def _ppm_range(value: Any) -> tuple[float, float]:
+    numbers = isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
+    if not numbers or len(value) != 2 or not value[0] < value[1]:
+        msg = "two numbers [low, high] in ppm with low < high, for example [0.2, 4.2]"
+        raise _Refused(msg)
+    return float(value[0]), float(value[1])
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            near = difflib.get_close_matches(str(value), allowed, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            msg = f"one of {', '.join(allowed)}{hint}"
+            raise _Refused(msg)
+        return str(value)
+
+    return check
+
+
+def _times(value: Any) -> tuple[str, ...]:
+    check = _one_of(*TIMES)
+    return tuple(check(item) for item in ([value] if isinstance(value, str) else _texts(value)))
+
+
+def _markers(value: Any) -> tuple[MarkerChoice, ...]:
+    keys = {"marker", "region"}
+    rows = value if isinstance(value, list) else [None]
+    for row in rows:
+        known = isinstance(row, dict) and "marker" in row and set(row) <= keys
+        if not known or not all(isinstance(item, str) for item in row.values()):
+            msg = 'a list of tables with the keys marker and, if wanted, region: [{marker="BPND", region="midbrain"}]'
+            raise _Refused(msg)
+    return tuple(MarkerChoice(row["marker"], row.get("region", "")) for row in rows)
+
+
+_SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
+    "pet": (
+        PetConfig,
+        {
+            "model": _text, "reference": _text, "regions": _texts, "parameters": _texts, "segmentation": _text,
+            "tacs": _text, "k2prime": _positive, "t_star_s": _positive, "isotope": _text,
+        },
+    ),
+    "mrs": (
+        MrsConfig,
+        {"basis": _text, "metabolites": _texts, "tissue": _text, "ppm": _ppm_range, "relaxation": _text},
+    ),
+    "response": (
+        ResponseConfig,
+        {
+            "outcome": _text, "outcome_type": _one_of(*OUTCOME_TYPES), "baseline_visit": _text,
+            "endpoint_visit": _text, "covariates": _texts, "at": _times, "markers": _markers,
+        },
+    ),
+    "run": (RunConfig, {"workers": _count, "engine": _one_of(*ENGINES), "scheduler": _text}),
+}  # fmt: skip
+
+
+def read_config(bids_dir: Path, path: Path | None = None) -> Config:
+    """Return the configuration of a run.
+
+    Parameters
+    ----------
+    bids_dir : Path
+        Root of the dataset; `code/neurochem.toml` in it is read when no file is named.
+    path : Path, optional
+        A TOML file that is read instead.
+
+    Returns
+    -------
+    Config
+        Defaults where the file says nothing.
+
+    Raises
+    ------
+    MissingFileError
+        If the named file does not exist.
+    ConfigError
+        If the file is not TOML, or a key or a value is not allowed.
+    """
+    file = bids_dir / CONFIG_FILE if path is None else path
+    if not file.is_file():
+        if path is None:
+            return Config()
+        msg = f"{file}: no such file; --config names a TOML file"
+        raise MissingFileError(msg)
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{file}: not valid TOML ({error}); correct the file at that place"
+        raise ConfigError(msg) from error
+    return parse_config(tables, where=str(file))
+
+
+def parse_config(tables: Mapping[str, Any], *, where: str = "configuration") -> Config:
+    """Return the configuration that TOML tables describe; errors as for `read_config`.
+
+    Examples
+    --------
+    >>> parse_config({"pet": {"model": "MRTM1"}}).pet.model
+    'MRTM1'
+    """
+    for name in tables:
+        if name not in _SCHEMA:
+            msg = f"{where}: table [{name}] is unknown{_nearest(name, _SCHEMA)}; allowed: {_listed(_SCHEMA)}"
+            raise ConfigError(msg)
+    return Config(**{name: _parse_table(name, tables.get(name, {}), where) for name in _SCHEMA})
+
+
+def _parse_table(name: str, given: Any, where: str) -> Any:
+    kind, checks = _SCHEMA[name]
+    if not isinstance(given, dict):
+        msg = f"{where}: {name} is {given!r}; it must be a table, written [{name}]"
+        raise ConfigError(msg)
+    values = {}
+    for key, value in given.items():
+        if key not in checks:
+            msg = f"{where}: [{name}] key '{key}' is unknown{_nearest(key, checks)}; allowed: {_listed(checks)}"
+            raise ConfigError(msg)
+        try:
+            values[key] = checks[key](value)
+        except _Refused as error:
+            msg = f"{where}: [{name}] {key} = {value!r} is not allowed; it must be {error}"
+            raise ConfigError(msg) from None
+    return kind(**values)
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _listed(known: Mapping[str, Any]) -> str:
+    return ", ".join(known)
