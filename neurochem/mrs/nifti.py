@@ -1,0 +1,177 @@
+"""Reading and writing NIfTI-MRS."""
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurochem.errors import FileFormatError, InputError
+from neurochem.mrs.spectra import TIME, Acquisition, Spectrum
+from neurochem.naming import write_via
+from neurochem.units import to_seconds
+
+_SPATIAL = ("x", "y", "z")
+_DEFAULT_TAGS = ("DIM_COIL", "DIM_DYN", "DIM_INDIRECT_0")
+
+
+def from_nifti_mrs(image: Any, path: Path) -> Acquisition:
+    """Return the acquisition that a `nifti_mrs.NIFTI_MRS` object holds.
+
+    Parameters
+    ----------
+    image : nifti_mrs.nifti_mrs.NIFTI_MRS
+        From a file or from a converter.
+    path : Path
+        The file, for messages and `source`.
+
+    Returns
+    -------
+    Acquisition
+        Data as stored (the object's own indexing conjugates them), spatial dimensions of size one left out.
+
+    Raises
+    ------
+    FileFormatError
+        If a field is missing or cannot be.
+    """
+    header = image.hdr_ext.to_dict()
+    # image[...] conjugates to the opposite convention; the stored array is what the standard defines.
+    data = np.asarray(image.image[:])
+    data = data.reshape(data.shape + (1,) * (4 - data.ndim))
+    data = np.moveaxis(data, 3, -1)
+    dims = [*_SPATIAL, *_tags(header, data.ndim - 4), TIME]
+    keep = [index for index, dim in enumerate(dims) if dim == TIME or data.shape[index] > 1]
+    data = data.reshape([data.shape[index] for index in keep])
+    echo, repetition = (_seconds_field(header, key, path) for key in ("EchoTime", "RepetitionTime"))
+    return Acquisition(
+        data,
+        dims=tuple(dims[index] for index in keep),
+        dwell_s=_dwell(image, path),
+        larmor_mhz=float(np.atleast_1d(header["SpectrometerFrequency"])[0]),
+        echo_time_s=echo,
+        repetition_time_s=repetition,
+        nucleus=str(np.atleast_1d(header["ResonantNucleus"])[0]),
+        name=path.name.split(".", 1)[0],
+        source=str(path),
+        header=header,
+    )
+
+
+def _tags(header: Mapping[str, Any], count: int) -> list[str]:
+    return [str(header.get(f"dim_{index + 5}") or _DEFAULT_TAGS[index]) for index in range(count)]
+
+
+def _seconds_field(header: Mapping[str, Any], key: str, path: Path) -> float | None:
+    value = header.get(key)
+    if value is None:
+        return None
+    number = float(np.atleast_1d(value)[0])
+    limit = 5.0 if key == "EchoTime" else 100.0
+    if not 0 < number <= limit:
+        msg = f"{path}: header field {key} is {number:g}; it must be seconds, above 0 and at most {limit:g}. Correct the file."
+        raise FileFormatError(msg)
+    return number
+
+
+def _dwell(image: Any, path: Path) -> float:
+    """Return pixdim[4] in seconds: it wins over any SpectralWidth, and its unit is that of xyzt_units."""
+    unit = image.header.get_xyzt_units()[1]
+    unit = {"sec": "s", "msec": "ms", "usec": "us", "unknown": "s"}.get(unit, unit)
+    value = float(to_seconds(float(image.header["pixdim"][4]), unit, where=f"{path}, xyzt_units"))
+    if not 0 < value < 0.1:
+        msg = f"{path}: dwell time pixdim[4] is {value:g} s; it must lie between 0 and 0.1 s. Correct pixdim or xyzt_units."
+        raise FileFormatError(msg)
+    # pixdim of NIfTI-1 is single precision: 0.0005 is stored as 0.00050000002
+    return float(f"{value:.7g}") if image.header["pixdim"].dtype == np.float32 else value
+
+
+def read_nifti_mrs(path: Path) -> Acquisition:
+    """Read a NIfTI-MRS file through the nifti-mrs package.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is truncated, is no NIfTI, or is a NIfTI image without MRS data.
+    """
+    from nifti_mrs.nifti_mrs import NIFTI_MRS, NotNIFTI_MRS
+    from nifti_mrs.validator import headerExtensionError
+
+    try:
+        image = NIFTI_MRS(str(path))
+        return from_nifti_mrs(image, path)
+    except (NotNIFTI_MRS, headerExtensionError, KeyError) as error:
+        msg = (
+            f"{path}: not valid NIfTI-MRS data ({error}); give a file with the intent name 'mrs_v0_...' and the MRS "
+            "header extension, for example one that spec2nii wrote."
+        )
+        raise FileFormatError(msg) from error
+    except InputError:
+        raise
+    except Exception as error:
+        # nibabel, zlib and fslpy each raise their own class for a damaged file
+        msg = f"{path}: cannot be read as NIfTI ({type(error).__name__}: {error}); the file may be truncated. Copy it again."
+        raise FileFormatError(msg) from error
+
+
+def write(data: Spectrum | Acquisition, path: str | Path, *, header: Mapping[str, Any] | None = None) -> Path:
+    """Write NIfTI-MRS; the same input gives the same bytes.
+
+    Parameters
+    ----------
+    data : Spectrum or Acquisition
+        What to write, as complex128.
+    path : str or Path
+        File name, ending in `.nii` or `.nii.gz`.
+    header : mapping, optional
+        More NIfTI-MRS header fields, for example {"WaterSuppressed": True}.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    InputError
+        If the file name has another ending or there are more than three dimensions besides space and time.
+    """
+    file = Path(path)
+    if not file.name.endswith((".nii", ".nii.gz")):
+        msg = f"{file}: NIfTI-MRS file names end in .nii or .nii.gz. Change the name."
+        raise InputError(msg)
+    content = _nifti_bytes(data, dict(header or {}))
+    if file.name.endswith(".gz"):
+        # no time stamp and no file name inside: equal spectra give equal files
+        content = gzip.compress(content, compresslevel=6, mtime=0)
+    return write_via(file, lambda temporary: temporary.write_bytes(content))
+
+
+def _nifti_bytes(data: Spectrum | Acquisition, extra: dict[str, Any]) -> bytes:
+    from nifti_mrs.create_nmrs import gen_nifti_mrs_hdr_ext
+    from nifti_mrs.hdr_ext import Hdr_Ext
+
+    values, tags = _storage_layout(data)
+    extension = Hdr_Ext(data.larmor_mhz, data.nucleus, dimensions=values.ndim)
+    for index, tag in enumerate(tags):
+        extension.set_dim_info(index, tag)
+    known = {"EchoTime": data.echo_time_s, "RepetitionTime": data.repetition_time_s}
+    for key, value in {**{k: v for k, v in known.items() if v is not None}, **extra}.items():
+        extension.set_standard_def(key, value)
+    image = gen_nifti_mrs_hdr_ext(values, data.dwell_s, extension, no_conj=True)
+    return image.image.nibImage.to_bytes()
+
+
+def _storage_layout(data: Spectrum | Acquisition) -> tuple[np.ndarray, list[str]]:
+    """Return the array as (x, y, z, time, ...) and the tags of the dimensions after time."""
+    if isinstance(data, Spectrum):
+        return np.asarray(data.fid).reshape(1, 1, 1, -1), []
+    tags = [dim for dim in data.dims if dim != TIME and dim not in _SPATIAL]
+    if len(tags) > 3:
+        msg = f"{data.name}: {len(tags)} dimensions besides space and time ({', '.join(tags)}); NIfTI-MRS holds 3. Combine some."
+        raise InputError(msg)
+    order = [*(dim for dim in _SPATIAL if dim in data.dims), TIME, *tags]
+    values = np.transpose(data.data, [data.dims.index(dim) for dim in order])
+    spatial = [data.size(dim) for dim in _SPATIAL]
+    return values.reshape([*spatial, data.size(TIME), *(data.size(tag) for tag in tags)]), tags

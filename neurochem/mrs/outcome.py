@@ -1,0 +1,223 @@
+"""From the solver's optimum to a result: estimates, totals, diagnostics, flags and curves.
+
+Diagnostics
+-----------
+snr : tallest peak of the fitted metabolites (real part, baseline and macromolecules left out) over `noise_sd`.
+fwhm_hz : full width at half maximum of the fitted NAA singlet (else Cr, PCr, the tallest element), zero-filled, Hz.
+fqn : variance of the residual, with degrees of freedom, over the variance of the noise; 1 is ideal.
+noise_sd : standard deviation of the real (or imaginary) part of the unscaled FFT in a signal-free range.
+shift_hz, shift_ppm : by how much the data lie off the stated reference; positive ppm means to the left of it.
+phase_deg, delay_s : zero-order phase and the time by which the FID starts late.
+lorentz_hz, gauss_hz : fitted widths, added to that of the basis.
+broad_shift_ppm, broad_gauss_hz : further shift and width of the macromolecules.
+baseline_dimension : effective number of baseline parameters, both parts.
+iterations : Jacobians of the last search.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurochem.mrs import model as lc
+from neurochem.mrs import rules as _rules  # noqa: F401 - registers the quality rules
+from neurochem.mrs.lineshape import gauss_fwhm, lorentz_fwhm
+from neurochem.quality import MRS_RULES, Flag, apply_rules
+from neurochem.results import Axis, Estimate, FitResult
+from neurochem.units import ComplexArray, FloatArray
+
+if TYPE_CHECKING:
+    from neurochem.mrs.fit import Setup
+    from neurochem.solve import SeparableFit
+
+MODEL = "LCM"
+TOTALS: dict[str, tuple[str, ...]] = {
+    "tNAA": ("NAA", "NAAG"), "tCr": ("Cr", "PCr"), "tCho": ("GPC", "PCh"), "Glx": ("Glu", "Gln"),
+}  # fmt: skip
+HIGH_RELATIVE_STDERR = 20.0
+_SINGLETS = ("NAA", "Cr", "PCr")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """A setup and the solver's optimum."""
+
+    setup: "Setup"
+    solved: "SeparableFit"
+
+
+def add_totals(result: FitResult) -> dict[str, Estimate]:
+    """Return the totals whose parts are all among the estimates with a covariance."""
+    present = set(result.covariance_names)
+    return {
+        total: result.combine(total, dict.fromkeys(parts, 1.0))
+        for total, parts in TOTALS.items()
+        if total not in present and present.issuperset(parts)
+    }
+
+
+def failed_result(name: str, names: Sequence[str], settings: Mapping[str, Any], reason: str, message: str) -> FitResult:
+    """Return a result of NaN with a failure flag, so that a batch goes on."""
+    present = set(names)
+    totals = [total for total, parts in TOTALS.items() if present.issuperset(parts) and total not in present]
+    estimates = {key: Estimate(key, math.nan, math.nan, stderr_kind="crlb") for key in [*names, *totals]}
+    return FitResult(
+        model=MODEL, name=name, estimates=estimates, success=False, settings=settings,
+        flags=(Flag(reason, message, "failure"),),
+        covariance=np.full((len(names), len(names)), math.nan), covariance_names=tuple(names),
+    )  # fmt: skip
+
+
+def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any]) -> FitResult:
+    """Return the result of a search, or a failed one where nothing was found.
+
+    Parameters
+    ----------
+    name : str
+        Name of the result.
+    outcome : Outcome
+        Setup and optimum.
+    settings : mapping
+        Every choice made.
+    """
+    setup, solved = outcome.setup, outcome.solved
+    names = tuple(setup.basis.names)
+    if not (np.isfinite(solved.amplitudes).all() and np.isfinite(solved.cost)):
+        return failed_result(name, names, settings, "no_fit", "the search found no finite solution")
+    if not solved.amplitudes.any():
+        return failed_result(name, names, settings, "no_signal", "no element of the basis is in the data")
+    curves = _curves(outcome)
+    diagnostics = _diagnostics(outcome, curves)
+    size = solved.theta.size
+    covariance = solved.covariance[size:, size:] * max(1.0, diagnostics["fqn"])
+    estimates = {
+        element: Estimate(element, float(value), float(np.sqrt(variance)), stderr_kind="crlb", at_bound=bool(at_bound))
+        for element, value, variance, at_bound in zip(
+            names, solved.amplitudes, np.diag(covariance), solved.amplitude_at_bound, strict=True
+        )
+    }
+    result = FitResult(
+        model=MODEL, name=name, estimates=estimates, axis=curves.axis, data=curves.data, fitted=curves.fitted,
+        weights=np.full(curves.data.size, 1.0 / setup.noise**2), used=np.ones(curves.data.size, dtype=bool),
+        covariance=covariance, covariance_names=names, diagnostics=diagnostics, settings=settings,
+        components=curves.components,
+    )  # fmt: skip
+    estimates |= add_totals(result)
+    flags = (*apply_rules(MRS_RULES, diagnostics), *_flags(outcome, estimates))
+    record = {field: getattr(result, field) for field in FitResult.__slots__}
+    return FitResult(**{**record, "estimates": estimates, "flags": flags})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curves:
+    axis: Axis
+    data: ComplexArray
+    fitted: ComplexArray
+    components: dict[str, ComplexArray]
+
+
+def _curves(outcome: Outcome) -> _Curves:
+    """Return data, fit and components in the unit of the data, phased, on the referenced axis."""
+    setup, solved = outcome.setup, outcome.solved
+    spectrum, model = setup.spectrum, setup.model
+    upright = setup.noise / model.phase_factor(solved.theta)
+    shift = solved.theta[lc.SHIFT]
+    ppm = spectrum.reference_ppm - (model.frequency_hz - shift) / spectrum.larmor_mhz
+    parts = model.curves(solved.theta) * solved.amplitudes
+    columns, _ = setup.baseline.stacked()
+    baseline = lc.unstacked(columns @ solved.nuisance) if solved.nuisance.size else np.zeros(ppm.size, dtype=complex)
+    components = {"baseline": baseline * upright}
+    components |= {name: parts[:, index] * upright for index, name in enumerate(setup.basis.names)}
+    return _Curves(
+        axis=Axis(ppm, "chemical shift", "ppm", data_name="signal", data_unit="", descending=True),
+        data=setup.data * upright,
+        fitted=(parts.sum(axis=1) + baseline) * upright,
+        components=components,
+    )
+
+
+def _diagnostics(outcome: Outcome, curves: _Curves) -> dict[str, float]:
+    setup, solved = outcome.setup, outcome.solved
+    theta, larmor = solved.theta, setup.spectrum.larmor_mhz
+    sharp = sum(
+        (curves.components[name].real for name in setup.basis.names if name not in setup.basis.macromolecules),
+        np.zeros(curves.data.size),
+    )
+    values = {
+        "snr": float(np.max(sharp)) / setup.noise,
+        "fwhm_hz": _singlet_width(outcome),
+        "fqn": solved.data_cost / solved.dof if solved.dof > 0 else math.nan,
+        "noise_sd": setup.noise,
+        "shift_hz": float(theta[lc.SHIFT]),
+        "shift_ppm": -float(theta[lc.SHIFT]) / larmor,
+        "phase_deg": float(np.degrees((theta[lc.PHASE] + np.pi) % (2.0 * np.pi) - np.pi)),
+        "delay_s": float(theta[lc.DELAY]),
+        "lorentz_hz": lorentz_fwhm(float(theta[lc.GAMMA])),
+        "gauss_hz": gauss_fwhm(float(theta[lc.VARIANCE])),
+        "baseline_dimension": solved.nuisance_dof,
+        "iterations": float(solved.iterations),
+    }
+    if theta.size > lc.BROAD_SHIFT:
+        values["broad_shift_ppm"] = -float(theta[lc.BROAD_SHIFT]) / larmor
+        values["broad_gauss_hz"] = gauss_fwhm(float(theta[lc.BROAD_VARIANCE]))
+    return values
+
+
+def _singlet_width(outcome: Outcome) -> float:
+    """Return the width (Hz) at half height of the real part of one broadened element, zero-filled four times."""
+    setup, solved = outcome.setup, outcome.solved
+    names, amplitudes = list(setup.basis.names), np.where(setup.basis.broad, 0.0, solved.amplitudes)
+    chosen = next((name for name in _SINGLETS if name in names and amplitudes[names.index(name)] > 0), None)
+    index = int(np.argmax(amplitudes)) if chosen is None else names.index(chosen)
+    fid = setup.model.fids[index] * setup.model.lines(solved.theta)[0]
+    points = 4 * fid.size
+    height = np.abs(np.fft.fft(fid, points))
+    peak = int(np.argmax(height))
+    # the real part of a line is its magnitude with the line's own phase at the peak taken off
+    angle = np.angle(np.fft.fft(fid, points)[peak])
+    real = np.roll((np.fft.fft(fid, points) * np.exp(-1j * angle)).real, points // 2 - peak)
+    return _half_width(real, points // 2) / (points * setup.spectrum.dwell_s)
+
+
+def _half_width(values: FloatArray, peak: int) -> float:
+    """Return the distance between the half-height crossings around a peak, in points."""
+    half = 0.5 * values[peak]
+    below = np.flatnonzero(values < half)
+    left, right = below[below < peak], below[below > peak]
+    if not left.size or not right.size:
+        return math.nan
+    low, high = int(left[-1]), int(right[0])
+    start = low + (half - values[low]) / (values[low + 1] - values[low])
+    end = high - (half - values[high]) / (values[high - 1] - values[high])
+    return float(end - start)
+
+
+def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
+    """Return flags on the search and on single estimates."""
+    solved, flags = outcome.solved, []
+    if not solved.converged:
+        flags.append(
+            Flag("not_converged", f"the search stopped after {solved.iterations} iterations without converging")
+        )
+    for index, name in enumerate(lc.PARAMETERS[: solved.theta.size]):
+        # a width of zero is a shape, not a failure: a pure Lorentzian has no Gaussian part
+        if solved.theta_at_bound[index] and not (
+            name in {"gamma", "variance", "broad_variance"} and solved.theta[index] <= 0
+        ):
+            flags.append(Flag("edge", f"{name} ended at the edge of its search, {solved.theta[index]:.4g}"))
+    for estimate in estimates.values():
+        if estimate.at_bound:
+            flags.append(
+                Flag(
+                    "at_bound",
+                    f"{estimate.name} is at zero, its error is that of an upper limit",
+                    "info",
+                    estimate.name,
+                )
+            )
+        elif estimate.relative_stderr > HIGH_RELATIVE_STDERR:
+            message = f"{estimate.name} has a standard error of {estimate.relative_stderr:.0f} % of its value"
+            flags.append(Flag("high_relative_stderr", message, "info", estimate.name))
+    return flags

@@ -1,0 +1,104 @@
+"""The amplitude of unsuppressed water at the top of the echo."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochem.errors import InputError
+from neurochem.mrs.spectra import Spectrum
+from neurochem.units import FloatArray
+
+# Digital filters and receivers distort the first points; metabolites are fitted in frequency, where that is a constant.
+SKIP_S = 0.002
+_LEVELS = (0.5, 0.3)
+
+
+@dataclass(frozen=True, slots=True)
+class WaterAmplitude:
+    """Water signal at time zero.
+
+    Attributes
+    ----------
+    value, stderr : float
+        Magnitude and its standard error, unit of the data.
+    fwhm_hz : float
+        Width of the line at half maximum (Hz).
+    points : int
+        Points used.
+    """
+
+    value: float
+    stderr: float
+    fwhm_hz: float
+    points: int
+
+
+def water_amplitude(water: Spectrum) -> WaterAmplitude:
+    """Return the amplitude of a water reference, extrapolated to time zero.
+
+    Parameters
+    ----------
+    water : Spectrum
+        The unsuppressed scan, eddy-current corrected or not: only the magnitude is used.
+
+    Returns
+    -------
+    WaterAmplitude
+        Value and standard error. The error combines the scatter about the curve with the change of the value when the
+        curve is fitted to half of its fall instead of 70 %: real water is not one Voigt line.
+
+    Raises
+    ------
+    InputError
+        If there is no water signal that stands out of the noise.
+
+    Notes
+    -----
+    ln |s(t)| = ln A - gamma t - variance t^2, weighted by |s|^2, from 2 ms on to where the signal has fallen to 30 %;
+    exact for a Voigt line, and the same definition of amplitude as that of the basis: the value at time zero of a decay
+    whose shape is one there.
+    """
+    size = np.abs(water.fid)
+    where = water.source or water.name
+    if not np.isfinite(size).all() or not size.any():
+        msg = f"{where}: the water reference is empty or holds NaN. Give the unsuppressed scan."
+        raise InputError(msg)
+    first = max(2, math.ceil(SKIP_S / water.dwell_s))
+    tail = size[-max(size.size // 10, 8) :]
+    noise = float(np.sqrt(np.mean(tail**2) / 2.0))
+    top = float(np.max(size[first : first + 8]))
+    if top < 20.0 * noise:
+        msg = (
+            f"{where}: the water signal ({top:.3g}) is less than 20 times the noise ({noise:.3g}); "
+            "give the unsuppressed scan, not the water-suppressed one."
+        )
+        raise InputError(msg)
+    fits = [_extrapolate(size, water.time_s, first, level * top) for level in _LEVELS]
+    value, scatter, coefficients, count = fits[-1]
+    spread = abs(fits[0][0] - value)
+    return WaterAmplitude(value, math.hypot(scatter, spread), _width(coefficients), count)
+
+
+def _extrapolate(
+    size: FloatArray, time_s: FloatArray, first: int, floor: float
+) -> tuple[float, float, FloatArray, int]:
+    """Return amplitude, its standard error, (gamma, variance) and the number of points."""
+    below = np.flatnonzero(size[first:] < floor)
+    last = max(first + (int(below[0]) if below.size else size.size - first), first + 12)
+    part, times = size[first:last], time_s[first:last]
+    columns = np.column_stack([np.ones_like(times), -times, -(times**2)])
+    # the error of a logarithm is the relative error of the signal
+    rows, target = columns * part[:, None], np.log(part) * part
+    scale = np.linalg.norm(rows, axis=0)
+    solution = np.linalg.lstsq(rows / scale, target, rcond=None)[0] / scale
+    left = target - rows @ solution
+    covariance = np.linalg.inv((rows / scale).T @ (rows / scale)) * float(left @ left) / max(part.size - 3, 1)
+    amplitude = float(np.exp(solution[0]))
+    return amplitude, amplitude * math.sqrt(covariance[0, 0]) / scale[0], solution[1:], part.size
+
+
+def _width(coefficients: FloatArray) -> float:
+    from neurochem.mrs.lineshape import voigt_fwhm
+
+    return voigt_fwhm(max(float(coefficients[0]), 0.0), max(float(coefficients[1]), 0.0))
