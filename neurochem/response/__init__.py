@@ -1,1 +1,68 @@
-"""The response room."""
+"""How baseline and change of neurochemical markers relate to the outcome of treatment.
+
+A cohort of four checked tables (people, visits, scores, markers with their errors), outcomes from rating scales, and
+covariate-adjusted regression of outcome on a marker, with everyone who dropped out accounted for.
+"""
+
+import importlib
+from typing import Any
+
+from neurochem.response.association import analysis_rows, associate, coefficient_table
+from neurochem.response.change import change, percent_change, reliable_change
+from neurochem.response.cohort import Cohort, MarkerColumn
+from neurochem.response.describe import describe
+from neurochem.response.family import adjust_p_values, associate_all, family_frame
+from neurochem.response.outcomes import (
+    OUTCOME_TYPES,
+    is_remission,
+    is_response,
+    outcome_values,
+    percent_reduction,
+    score_change,
+)
+from neurochem.response.problems import Problem
+from neurochem.response.reading import read_cohort
+from neurochem.response.regression import regress
+from neurochem.response.reliability import Reliability, conditional_reliability
+from neurochem.response.scales import SCALES, Remission, Scale
+
+_PLOTS = ("plot_association", "plot_forest")
+
+__all__ = [
+    "OUTCOME_TYPES",
+    "SCALES",
+    "Cohort",
+    "MarkerColumn",
+    "Problem",
+    "Reliability",
+    "Remission",
+    "Scale",
+    "adjust_p_values",
+    "analysis_rows",
+    "associate",
+    "associate_all",
+    "change",
+    "coefficient_table",
+    "conditional_reliability",
+    "describe",
+    "family_frame",
+    "is_remission",
+    "is_response",
+    "outcome_values",
+    "percent_change",
+    "percent_reduction",
+    "plot_association",
+    "plot_forest",
+    "read_cohort",
+    "regress",
+    "reliable_change",
+    "score_change",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the plots, and matplotlib with them, the first time one is asked for."""
+    if name in _PLOTS:
+        return getattr(importlib.import_module("neurochem.response.plots"), name)
+    msg = f"module 'neurochem.response' has no attribute '{name}'"
+    raise AttributeError(msg)

@@ -1,0 +1,360 @@
+"""A cohort: people, visits, scores and markers in four tables that have passed every rule."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from neurochem.errors import CohortError, InputError, unknown_name
+from neurochem.response.assembly import assemble
+from neurochem.response.problems import Problem, cohort_error, errors_of
+from neurochem.response.scales import Scale, find_scale
+from neurochem.response.tables import as_table
+from neurochem.response.validation import (
+    BASELINE,
+    MARKER_REQUIRED,
+    PEOPLE_COLUMNS,
+    SCORE_COLUMNS,
+    VISIT_COLUMNS,
+    Tables,
+    marker_label,
+)
+
+# Rules whose breach leaves nothing to check the content of.
+_STRUCTURE = frozenset({"missing_file", "empty_file", "encoding", "missing_column", "repeated_column", "ragged_row"})
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerColumn:
+    """Which columns of a wide table hold one marker at one visit.
+
+    Attributes
+    ----------
+    marker, visit, column : str
+        Name of the marker, visit, and the column with its values.
+    se : str or None
+        Column with the standard errors, in the unit of the values.
+    unit, region, model, se_source : str
+        What the columns cannot say themselves.
+    missing : str
+        Why an empty cell is empty: "not_acquired", "failed" or "withdrawn".
+    """
+
+    marker: str
+    visit: str
+    column: str
+    se: str | None = None
+    unit: str = ""
+    region: str = "voxel"
+    model: str | None = None
+    se_source: str | None = None
+    missing: str = "not_acquired"
+
+
+class Cohort:
+    """People, visits, scores and markers of one study. Immutable: every table is handed out as a copy.
+
+    Built from one wide table by an explicit mapping of its columns; `Cohort.from_tables` takes four long tables, and
+    `read_cohort` reads a study. All three run the same rules.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        One row a person. Columns that no mapping names are kept as properties of the person (age, sex, arm, site).
+    participant : str
+        Column with the person's id.
+    visits : mapping of str to float
+        Week of each visit, for example {"baseline": 0, "week8": 8}; the same for everyone.
+    scores : mapping of str to mapping of str to str
+        Column of each scale at each visit: {"hamd17": {"baseline": "y0", "week8": "y8"}}.
+    markers : sequence of MarkerColumn
+        Columns of each marker at each visit.
+    levels : mapping of str to sequence of str, optional
+        Levels of categorical columns, the reference first.
+    scales : mapping of str to Scale, optional
+        Scales that replace or extend the table, for example with another remission rule.
+
+    Raises
+    ------
+    CohortError
+        With every broken rule; `error.problems` holds them one by one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wide = pd.DataFrame({"id": ["s1", "s2"], "group": "patient", "y0": [20, 24], "y8": [16, 10], "bp": [1.4, 1.5]})
+    >>> cohort = Cohort(
+    ...     wide, participant="id", visits={"baseline": 0, "week8": 8},
+    ...     scores={"hamd17": {"baseline": "y0", "week8": "y8"}},
+    ...     markers=[MarkerColumn("BPND", "baseline", "bp", region="midbrain")],
+    ... )
+    >>> cohort
+    <Cohort of 2 patients, 0 controls; visits baseline, week8; scales hamd17; markers BPND midbrain>
+    """
+
+    __slots__ = ("_levels", "_markers", "_people", "_scales", "_scores", "_visits", "_warnings")
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        *,
+        participant: str = "participant_id",
+        visits: Mapping[str, float],
+        scores: Mapping[str, Mapping[str, str]],
+        markers: Sequence[MarkerColumn],
+        levels: Mapping[str, Sequence[str]] | None = None,
+        scales: Mapping[str, Scale] | None = None,
+    ) -> None:
+        used = [participant, *(column for by_visit in scores.values() for column in by_visit.values())]
+        used += [name for item in markers for name in (item.column, item.se) if name is not None]
+        for column in used:
+            if column not in frame.columns:
+                raise unknown_name(column, [str(name) for name in frame.columns], kind="column of the frame")
+        named = [*(visit for by_visit in scores.values() for visit in by_visit), *(item.visit for item in markers)]
+        for visit in named:
+            if visit not in visits:
+                raise unknown_name(visit, visits, kind="visit", remedy="Give its week in visits.")
+        people = frame.drop(columns=list(dict.fromkeys(used[1:]))).rename(columns={participant: "participant_id"})
+        long = Cohort.from_tables(
+            people,
+            visits=_long_visits(frame, participant, visits),
+            scores=_long_scores(frame, participant, scores),
+            markers=_long_markers(frame, participant, markers),
+            levels=levels,
+            scales=scales,
+        )
+        for name in self.__slots__:
+            object.__setattr__(self, name, getattr(long, name))
+
+    @classmethod
+    def from_tables(
+        cls,
+        people: pd.DataFrame,
+        *,
+        visits: pd.DataFrame,
+        scores: pd.DataFrame,
+        markers: pd.DataFrame,
+        levels: Mapping[str, Sequence[str]] | None = None,
+        scales: Mapping[str, Scale] | None = None,
+        models: Mapping[str, str] | None = None,
+    ) -> "Cohort":
+        """Return a cohort from four long tables.
+
+        Parameters
+        ----------
+        people : DataFrame
+            participant_id, and what is known of the person: group (patient, control), arm, site, age, sex ...
+        visits : DataFrame
+            participant_id, session_id, visit, week.
+        scores : DataFrame
+            participant_id, session_id, scale, score.
+        markers : DataFrame
+            participant_id, session_id, marker, region, value, se, unit, and where known model, se_source, qc, qc_reason.
+        levels, scales : mapping, optional
+            As for `Cohort`.
+        models : mapping of str to str, optional
+            Model to keep for a marker whose scans went through several.
+
+        Raises
+        ------
+        CohortError
+            With every broken rule.
+        """
+        problems: list[Problem] = []
+        tables = Tables(
+            people=as_table(people, "people", PEOPLE_COLUMNS, problems),
+            visits=as_table(visits, "visits", VISIT_COLUMNS, problems),
+            scores=as_table(scores, "scores", (*SCORE_COLUMNS, "scale"), problems),
+            markers=as_table(markers, "markers", MARKER_REQUIRED, problems),
+            scales=scales or {},
+        )
+        return cls.from_checked(tables, problems, levels=levels, models=models)
+
+    @classmethod
+    def from_checked(
+        cls,
+        tables: Tables,
+        problems: list[Problem],
+        *,
+        levels: Mapping[str, Sequence[str]] | None = None,
+        models: Mapping[str, str] | None = None,
+    ) -> "Cohort":
+        """Return a cohort from text tables with places, after every rule; `read_cohort` and the constructors end here."""
+        _stop_at_structure(problems)
+        tables.scores = tables.scores.assign(
+            scale=[find_scale(str(s), tables.scales).name for s in tables.scores["scale"]]
+        )
+        done = assemble(tables, problems, levels=levels, models=models)
+        cohort = cls.__new__(cls)
+        parts = {
+            "_people": done.people, "_visits": done.visits, "_scores": done.scores, "_markers": done.markers,
+            "_levels": done.levels, "_scales": dict(tables.scales), "_warnings": done.warnings,
+        }  # fmt: skip
+        for name, value in parts.items():
+            object.__setattr__(cohort, name, value)
+        return cohort
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse: a cohort does not change after it was checked."""
+        msg = f"a cohort cannot be changed ('{name}'); make a new one from tables"
+        raise AttributeError(msg)
+
+    def __setstate__(self, state: Any) -> None:
+        """Restore from a pickle, which is the one time that the parts are set."""
+        for name, value in state[1].items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def people(self) -> pd.DataFrame:
+        """One row a person: participant_id, group, and every other column of the study."""
+        return self._people.copy()
+
+    @property
+    def visits(self) -> pd.DataFrame:
+        """One row a session: participant_id, session_id, visit, week."""
+        return self._visits.copy()
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row a rating: participant_id, session_id, scale, score (points), visit, week."""
+        return self._scores.copy()
+
+    @property
+    def markers(self) -> pd.DataFrame:
+        """One row an estimate: the columns of markers.tsv (value, se, unit, se_source, qc ...), visit, week."""
+        return self._markers.copy()
+
+    @property
+    def levels(self) -> dict[str, tuple[str, ...]]:
+        """Levels of categorical columns of people, the reference first."""
+        return dict(self._levels)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What does not stop the analysis but belongs in its report."""
+        return self._warnings
+
+    def scale(self, name: str) -> Scale:
+        """Return the scale of that name, the cohort's own rule first; raise if nobody was rated with it."""
+        rated = list(dict.fromkeys(self._scores["scale"]))
+        scale = find_scale(name, self._scales)
+        if scale.name not in rated:
+            raise unknown_name(name, rated, kind="outcome", remedy="Nobody has a score of it.")
+        return scale
+
+    def marker_rows(self, marker: str, region: str | None = None, model: str | None = None) -> pd.DataFrame:
+        """Return the rows of one marker, region and model.
+
+        Parameters
+        ----------
+        marker : str
+            Name of the marker.
+        region, model : str, optional
+            May be left out where there is only one.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such marker, region or model.
+        InputError
+            If there are several and none was chosen.
+        """
+        rows = _choose(self._markers, "marker", marker, "marker")
+        rows = _choose(rows, "region", region, f"region of {marker}")
+        label = marker_label(marker, str(rows["region"].iloc[0]))
+        # a scan that was never fitted has no model of its own
+        unfitted = rows["model"].isna() & rows["value"].isna()
+        fitted = rows.loc[~unfitted] if not unfitted.all() else rows
+        chosen = _choose(fitted, "model", model, f"model of {label}")
+        return rows.loc[rows.index.isin(chosen.index) | unfitted].copy()
+
+    def endpoint(self, visit: str | None = None) -> str:
+        """Return the name of the endpoint visit.
+
+        Without a name it is the visit called "endpoint", or the only visit after baseline.
+
+        Raises
+        ------
+        InputError
+            If there are several visits after baseline and none was chosen.
+        UnknownNameError
+            If the study has no visit of that name.
+        """
+        known = list(dict.fromkeys(self._visits.sort_values("week", kind="stable")["visit"]))
+        if visit is not None:
+            if visit not in known:
+                raise unknown_name(visit, known, kind="visit")
+            return visit
+        later = [name for name in known if name != BASELINE]
+        if "endpoint" in later:
+            return "endpoint"
+        if len(later) != 1:
+            msg = f"endpoint_visit is not given and the study has {len(later)} visits after baseline"
+            msg += f" ({', '.join(later) or 'none'}); name one with endpoint_visit="
+            raise InputError(msg)
+        return later[0]
+
+    def __repr__(self) -> str:
+        """Return counts and names on one line."""
+        group = self._people["group"]
+        visits = dict.fromkeys(self._visits.sort_values("week", kind="stable")["visit"])
+        keys = dict.fromkeys(zip(self._markers["marker"], self._markers["region"], strict=True))
+        return (
+            f"<Cohort of {(group == 'patient').sum()} patients, {(group == 'control').sum()} controls; "
+            f"visits {', '.join(visits)}; scales {', '.join(dict.fromkeys(self._scores['scale']))}; "
+            f"markers {', '.join(marker_label(*key) for key in keys)}>"
+        )
+
+
+def _stop_at_structure(problems: Sequence[Problem]) -> None:
+    """Raise if a table could not be read at all, before rules on its content make noise."""
+    if any(problem.rule in _STRUCTURE for problem in problems):
+        raise cohort_error(errors_of(problems))
+
+
+def _choose(rows: pd.DataFrame, column: str, name: str | None, kind: str) -> pd.DataFrame:
+    known = list(dict.fromkeys(rows[column]))
+    if name is None:
+        if len(known) == 1:
+            return rows
+        msg = f"{column} is not given and there are {len(known)} ({', '.join(map(str, known))}); choose the {kind}"
+        raise InputError(msg)
+    if name not in known:
+        raise unknown_name(name, [str(item) for item in known], kind=kind)
+    return rows.loc[rows[column] == name]
+
+
+def _long_visits(frame: pd.DataFrame, participant: str, visits: Mapping[str, float]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame({"participant_id": frame[participant], "session_id": f"ses-{visit}", "visit": visit, "week": week})
+        for visit, week in visits.items()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*VISIT_COLUMNS])
+
+
+def _long_scores(frame: pd.DataFrame, participant: str, scores: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {"participant_id": frame[participant], "session_id": f"ses-{visit}", "scale": scale, "score": frame[column]}
+        )
+        for scale, by_visit in scores.items()
+        for visit, column in by_visit.items()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*SCORE_COLUMNS, "scale"])
+
+
+def _long_markers(frame: pd.DataFrame, participant: str, markers: Sequence[MarkerColumn]) -> pd.DataFrame:
+    if not markers:
+        raise CohortError("markers is empty; name at least one marker column")  # noqa: EM101 - one short sentence
+    parts = []
+    for item in markers:
+        missing = frame[item.column].isna()
+        part = {
+            "participant_id": frame[participant], "session_id": f"ses-{item.visit}", "marker": item.marker,
+            "region": item.region, "value": frame[item.column],
+            "se": frame[item.se].where(~missing) if item.se else None, "unit": item.unit, "model": item.model,
+            "se_source": item.se_source, "qc": missing.map({True: item.missing, False: "ok"}),
+        }  # fmt: skip
+        parts.append(pd.DataFrame(part).astype(object))
+    return pd.concat(parts, ignore_index=True)

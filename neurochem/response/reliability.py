@@ -1,0 +1,66 @@
+"""How much of a marker's spread is people, and how much is noise of the scans."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochem.units import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Share of the variance that is not noise, given the covariates.
+
+    Attributes
+    ----------
+    value : float
+        tau2 / (tau2 + mean_se2), between 0 and 1; NaN when it cannot be known.
+    tau2, mean_se2 : float
+        Variance of the true marker between people given the covariates (may be negative: no spread beyond noise), and
+        mean squared standard error, in the squared unit of the marker.
+    known : int
+        Number of rows whose standard error is known and finite; the others do not enter.
+    """
+
+    value: float
+    tau2: float
+    mean_se2: float
+    known: int
+
+
+def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: FloatArray) -> Reliability:
+    """Return the reliability of a marker given covariates, by moments.
+
+    Parameters
+    ----------
+    marker, stderr : array, shape (n,)
+        Values and standard errors, in the marker's unit; NaN or infinite errors are left out.
+    covariates : array, shape (n, k)
+        What the outcome model adjusts for, without intercept.
+
+    Returns
+    -------
+    Reliability
+        With s^2 the residual variance of the marker on the covariates (divided by n - k - 1), tau2 = s^2 - mean se^2
+        and value = max(0, tau2) / s^2. A naive slope is about this factor times the true one.
+
+    Notes
+    -----
+    Classical errors, independent of everything else. Good covariates lower tau2 and so make the attenuation worse.
+
+    References
+    ----------
+    Carroll, Ruppert, Stefanski, Crainiceanu (2006), Measurement Error in Nonlinear Models, chapter 3.
+    """
+    known = np.isfinite(stderr)
+    design = np.column_stack([np.ones(int(known.sum())), covariates[known]])
+    rank = int(np.linalg.matrix_rank(design)) if len(design) else 0
+    dof = int(known.sum()) - rank
+    if dof < 1:
+        return Reliability(np.nan, np.nan, np.nan, int(known.sum()))
+    values = marker[known]
+    residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+    variance = float(residual @ residual) / dof
+    noise = float(np.mean(stderr[known] ** 2))
+    share = max(0.0, variance - noise) / variance if variance > 0 else np.nan
+    return Reliability(share, variance - noise, noise, int(known.sum()))

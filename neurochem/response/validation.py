@@ -1,0 +1,342 @@
+"""Rules that the tables of a study must keep. All problems are reported at once, none is repaired by guessing."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from neurochem.naming import QC_VALUES
+from neurochem.response.problems import Problem, listed
+from neurochem.response.scales import Scale, find_scale
+from neurochem.response.tables import FILE, LINE, is_numeric
+
+GROUPS = ("patient", "control")
+SE_SOURCES = ("fit", "crlb", "bootstrap", "profile", "test-retest", "literature", "none")
+BASELINE = "baseline"
+# Numbers that stand for "missing" in other programs.
+SENTINELS = frozenset({-9.0, -99.0, -999.0, 999.0, 9999.0})
+WITH_VALUE = ("ok", "flagged")
+PEOPLE_COLUMNS = ("participant_id",)
+VISIT_COLUMNS = ("participant_id", "session_id", "visit", "week")
+SCORE_COLUMNS = ("participant_id", "session_id", "score")
+MARKER_KEYS = ("participant_id", "session_id", "marker", "region", "model")
+MARKER_REQUIRED = ("participant_id", "session_id", "marker", "region", "value", "se", "unit")
+_CATEGORIES = frozenset({"participant_id", "site", "arm", "group", "sex"})
+
+
+@dataclass(slots=True)
+class Tables:
+    """The four tables while they are being checked; numbers are parsed, places are kept.
+
+    `names` says what messages call the people and the visits table.
+    """
+
+    people: pd.DataFrame
+    visits: pd.DataFrame
+    scores: pd.DataFrame
+    markers: pd.DataFrame
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=lambda: {"people": "people", "visits": "visits"})
+
+
+def marker_label(marker: str, region: str | None) -> str:
+    """Return marker and region as one reads them; the only voxel of a spectrum goes without saying."""
+    return marker if region in {None, "voxel", ""} else f"{marker} {region}"
+
+
+def validate(tables: Tables) -> list[Problem]:
+    """Return everything that is wrong with the tables, errors and warnings."""
+    problems: list[Problem] = []
+    for rule in _RULES:
+        problems.extend(rule(tables))
+    return problems
+
+
+def problem_at(row: pd.Series, rule: str, column: str, message: str, remedy: str, *, level: str = "error") -> Problem:
+    """Return a problem of one row, with the value of its column."""
+    value = "" if row.get(column) is None else str(row.get(column))
+    return Problem(rule, str(row[FILE]), int(row[LINE]), column, value, message, remedy, level)
+
+
+def _of_table(
+    table: pd.DataFrame, rule: str, column: str, message: str, remedy: str, *, level: str = "error"
+) -> Problem:
+    name = str(table[FILE].iloc[0]) if len(table) else "tables"
+    return Problem(rule, name, None, column, "", message, remedy, level)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    choices = [str(choice) for choice in known]
+    if name.strip() != name and name.strip() in choices:
+        space = "trailing" if name != name.rstrip() else "leading"
+        return f" ({space} space? did you mean '{name.strip()}')"
+    near = difflib.get_close_matches(
+        name.strip().casefold(), [choice.casefold() for choice in choices], n=1, cutoff=0.6
+    )
+    match = next((choice for choice in choices if near and choice.casefold() == near[0]), None)
+    return f" (did you mean '{match}')" if match else ""
+
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+
+def _people_ids(tables: Tables) -> list[Problem]:
+    people = tables.people
+    problems = [
+        problem_at(row, "missing_id", "participant_id", "participant_id is missing", "write sub-<label>")
+        for _, row in people.loc[people["participant_id"].isna()].iterrows()
+    ]
+    known = people.loc[people["participant_id"].notna()]
+    for name, rows in known.groupby("participant_id", sort=False):
+        if len(rows) > 1:
+            places = " and ".join(str(line) for line in rows[LINE])
+            message = f"participant_id '{name}' has {len(rows)} rows (lines {places})"
+            remedy = "keep exactly one row per participant; what changes by visit belongs in sessions.tsv"
+            problems.append(problem_at(rows.iloc[1], "duplicate_participant", "participant_id", message, remedy))
+    return problems
+
+
+def _people_groups(tables: Tables) -> list[Problem]:
+    people = tables.people
+    if "group" not in people.columns:
+        message, remedy = "no column 'group': everyone is taken for a patient", f"add it ({' or '.join(GROUPS)})"
+        return [_of_table(people, "no_group", "group", message, remedy, level="warning")]
+    return [
+        problem_at(
+            row, "group", "group", f"group '{row['group']}' is not one of {', '.join(GROUPS)}",
+            f"write {' or '.join(GROUPS)}",
+        )
+        for _, row in people.loc[~people["group"].isin(GROUPS)].iterrows()
+    ]  # fmt: skip
+
+
+def _people_sentinels(tables: Tables) -> list[Problem]:
+    problems = []
+    for column in tables.people.columns.difference([FILE, LINE, *_CATEGORIES]):
+        cells = tables.people[column]
+        if not is_numeric(cells):
+            continue
+        for index in [i for i, cell in enumerate(cells) if cell is not None and float(cell) in SENTINELS]:
+            row = tables.people.iloc[index]
+            message = f"{column} {row[column]} looks like a code for a missing value"
+            problems.append(problem_at(row, "sentinel", column, message, "write n/a"))
+    return problems
+
+
+def _people_missing(tables: Tables) -> list[Problem]:
+    people = tables.people
+    patients = people.loc[people["group"] == "patient"] if "group" in people.columns else people
+    problems = []
+    for column in ("age", "sex", "arm", "site"):
+        if column not in people.columns:
+            continue
+        gone = patients.loc[patients[column].isna()]
+        if len(gone):
+            message = (
+                f"{column} is missing for {len(gone)} of {len(patients)} patients: {listed(gone['participant_id'])}"
+            )
+            remedy = "they drop out of every model that uses it; fill in what is known"
+            problems.append(_of_table(people, "missing_covariate", column, message, remedy, level="warning"))
+    return problems
+
+
+def _arm_by_site(tables: Tables) -> list[Problem]:
+    people = tables.people
+    if not {"arm", "site"} <= set(people.columns):
+        return []
+    counts = pd.crosstab(people["site"], people["arm"])
+    empty = [f"arm '{arm}' at site '{site}'" for site in counts.index for arm in counts if counts.loc[site, arm] == 0]
+    if not empty or counts.shape[1] < 2:
+        return []
+    message = f"nobody is in {listed(empty)}"
+    remedy = "arm and site are partly the same variable: adjust for site and read the arm with care"
+    return [_of_table(people, "empty_cell", "arm", message, remedy, level="warning")]
+
+
+# --- ids and keys of the other tables --------------------------------------------------------------------------------
+
+
+def _unknown_ids(tables: Tables) -> list[Problem]:
+    known = [name for name in tables.people["participant_id"] if name is not None]
+    source = tables.names["people"]
+    problems = []
+    for table in (tables.visits, tables.scores, tables.markers):
+        strange = table.loc[~table["participant_id"].isin(known)]
+        for (_, name), rows in strange.groupby([FILE, "participant_id"], sort=False, dropna=False):
+            more = f", and {len(rows) - 1} more rows" if len(rows) > 1 else ""
+            shown = "" if pd.isna(name) else str(name)
+            message = f"participant_id '{shown}' not in {source}{_hint(shown, known)}{more}"
+            remedy = f"correct the id or add the person to {source}"
+            problems.append(problem_at(rows.iloc[0], "unknown_participant", "participant_id", message, remedy))
+    return problems
+
+
+def _unknown_sessions(tables: Tables) -> list[Problem]:
+    source = tables.names["visits"]
+    sessions: dict[str, list[str]] = {}
+    for person, session in zip(tables.visits["participant_id"], tables.visits["session_id"], strict=True):
+        sessions.setdefault(person, []).append(session)
+    people = set(tables.people["participant_id"])
+    problems = []
+    for table in (tables.scores, tables.markers):
+        for (name, person, session), rows in table.groupby(
+            [FILE, "participant_id", "session_id"], sort=False, dropna=False
+        ):
+            known = [item for item in sessions.get(person, []) if item is not None]
+            if person not in people or session in known:
+                continue
+            shown = "" if pd.isna(session) else str(session)
+            message = f"session_id '{shown}' of {person} not in {source}{_hint(shown, known)}"
+            remedy = f"correct it or add the session to {source} (known for {person}: {listed(known) or 'none'})"
+            problems.append(problem_at(rows.iloc[0], "unknown_session", "session_id", message, remedy))
+    return problems
+
+
+def _duplicates(table: pd.DataFrame, keys: list[str], value: str) -> list[Problem]:
+    problems = []
+    repeated = table.loc[table.duplicated(keys, keep=False)]
+    for key, rows in repeated.groupby(keys, sort=False, dropna=False):
+        name = " ".join(str(part) for part in key if not pd.isna(part))
+        unit = "line" if str(rows[FILE].iloc[0]).endswith(".tsv") else "row"
+        found = " and ".join(f"{cell} ({unit} {line})" for cell, line in zip(rows[value], rows[LINE], strict=True))
+        message = f"{', '.join(keys)} must be unique, but '{name}' is there {len(rows)} times: {value} {found}"
+        problems.append(problem_at(rows.iloc[1], "duplicate_key", value, message, "keep one of the rows"))
+    return problems
+
+
+def _duplicate_keys(tables: Tables) -> list[Problem]:
+    return [
+        *_duplicates(tables.visits, ["participant_id", "session_id"], "visit"),
+        *_duplicates(tables.scores, ["scale", "participant_id", "session_id"], "score"),
+        *_duplicates(tables.markers, list(MARKER_KEYS), "value"),
+    ]
+
+
+# --- visits ---------------------------------------------------------------------------------------------------------
+
+
+def _visit_cells(tables: Tables) -> list[Problem]:
+    problems = []
+    for column, remedy in (
+        ("visit", "write baseline, week8, endpoint ..."),
+        ("week", "write weeks since treatment began"),
+    ):
+        gone = tables.visits.loc[tables.visits[column].isna() & ~tables.visits.get("_bad_week", False)]
+        problems += [
+            problem_at(row, "missing_visit", column, f"{column} of {row['participant_id']} {row['session_id']} is missing",
+                       remedy)
+            for _, row in gone.iterrows()
+        ]  # fmt: skip
+    return problems
+
+
+def _one_baseline(tables: Tables) -> list[Problem]:
+    visits = tables.visits
+    counts = (visits["visit"] == BASELINE).groupby(visits["participant_id"]).sum()
+    none, many = list(counts.index[counts == 0]), list(counts.index[counts > 1])
+    problems = []
+    if none:
+        message = f"no baseline visit: {listed(none)}"
+        remedy = "write 'baseline' in column visit of exactly one session per person"
+        problems.append(_of_table(visits, "no_baseline", "visit", message, remedy))
+    if many:
+        message = f"more than one baseline visit: {listed(many)}"
+        remedy = "keep 'baseline' in column visit for one session per person and name the others"
+        problems.append(_of_table(visits, "two_baselines", "visit", message, remedy))
+    late = visits.loc[(visits["visit"] == BASELINE) & (visits["week"] > 0)]
+    if len(late):
+        found = listed(f"{row['participant_id']}, week {row['week']:g}" for _, row in late.iterrows())
+        message = f"post-treatment scan used as baseline: {found}"
+        remedy = "week is 0 or less before treatment begins; correct week or choose another baseline"
+        problems.append(problem_at(late.iloc[0], "treated_baseline", "week", message, remedy))
+    return problems
+
+
+def _visit_order(name: str) -> float | None:
+    """Return a rank of visits whose names carry an order; weeks by their number."""
+    match = re.fullmatch(r"week[ _-]?(\d+(?:\.\d+)?)", name)
+    if match:
+        return float(match.group(1))
+    return {BASELINE: -1.0, "endpoint": 1e6, "followup": 1e7}.get(name)
+
+
+def _weeks_increase(tables: Tables) -> list[Problem]:
+    problems = []
+    known = tables.visits.dropna(subset=["visit", "week"])
+    for person, rows in known.groupby("participant_id", sort=False):
+        others = rows.loc[rows["visit"] != BASELINE]
+        start = rows.loc[rows["visit"] == BASELINE, "week"]
+        for _, row in others.loc[others["week"] <= start.max()].iterrows():
+            message = f"{person}: visit '{row['visit']}' at week {row['week']:g} is not after baseline"
+            message += f" at week {start.max():g}"
+            problems.append(problem_at(row, "before_baseline", "week", message, "correct week or visit"))
+        ranked = sorted(
+            ((_visit_order(visit), week) for visit, week in zip(others["visit"], others["week"], strict=True)
+             if _visit_order(visit) is not None)
+        )  # fmt: skip
+        weeks = [week for _, week in ranked]
+        if any(later <= earlier for earlier, later in zip(weeks, weeks[1:], strict=False)):
+            shown = ", ".join(f"{v} at week {w:g}" for v, w in zip(others["visit"], others["week"], strict=True))
+            message = f"{person}: week does not increase from visit to visit ({shown})"
+            problems.append(problem_at(others.iloc[0], "week_order", "week", message, "correct week or visit"))
+    return problems
+
+
+def _visits_unique(tables: Tables) -> list[Problem]:
+    later = tables.visits.loc[tables.visits["visit"].notna() & (tables.visits["visit"] != BASELINE)]
+    repeated = later.loc[later.duplicated(["participant_id", "visit"])]
+    return [
+        problem_at(
+            row, "repeated_visit", "visit", f"{row['participant_id']} has visit '{row['visit']}' twice",
+            "give every session of a person its own visit name",
+        )
+        for _, row in repeated.iterrows()
+    ]  # fmt: skip
+
+
+def _people_without_visits(tables: Tables) -> list[Problem]:
+    seen = set(tables.visits["participant_id"])
+    absent = [name for name in tables.people["participant_id"] if name is not None and name not in seen]
+    if not absent:
+        return []
+    message = f"no session of {listed(absent)}"
+    remedy = f"they enter no model; add their rows to {tables.names['visits']} if they were seen"
+    return [_of_table(tables.visits, "no_session", "participant_id", message, remedy, level="warning")]
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------
+
+
+def _score_range(tables: Tables) -> list[Problem]:
+    problems = []
+    for name, rows in tables.scores.groupby("scale", sort=False):
+        scale = find_scale(str(name), tables.scales)
+        outside = rows.loc[rows["score"].notna() & ~scale.in_range(rows["score"])]
+        problems += [
+            problem_at(
+                row, "score_range", "score", f"score {row['score']:g} outside {scale.low:g}-{scale.high:g}",
+                f"correct the score of {row['participant_id']} {row['session_id']} ({scale.label}), or write n/a",
+            )
+            for _, row in outside.iterrows()
+        ]  # fmt: skip
+    return problems
+
+
+_RULES: tuple[Callable[[Tables], list[Problem]], ...] = (
+    _people_ids,
+    _people_groups,
+    _people_sentinels,
+    _people_missing,
+    _arm_by_site,
+    _unknown_ids,
+    _unknown_sessions,
+    _duplicate_keys,
+    _visit_cells,
+    _one_baseline,
+    _weeks_increase,
+    _visits_unique,
+    _people_without_visits,
+    _score_range,
+)
