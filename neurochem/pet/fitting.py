@@ -11,7 +11,7 @@ from neurochem.errors import InputError, unknown_name
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
 from neurochem.pet.frames import Frames
-from neurochem.pet.model import MODELS, KineticModel, ScanInputs
+from neurochem.pet.model import MODELS, KineticModel, ScanInputs, Target
 from neurochem.pet.parameters import fit_parameters
 from neurochem.pet.reconstruct import FrameSpline
 from neurochem.pet.tacs import TimeActivityCurves
@@ -107,11 +107,11 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     wanted = [name for name in tacs.regions if name != inputs.input_name] if regions is None else list(regions)
     results: dict[str, FitResult] = {}
     for region in wanted:
-        means = tacs[region]
+        target = _target(tacs, inputs, region)
         if parameters is not None:
-            results[region] = fit_parameters(kinetic, region, means, inputs, parameters)
+            results[region] = fit_parameters(kinetic, target, inputs, parameters)
         else:
-            results[region] = kinetic.fit(region, means, inputs)
+            results[region] = kinetic.fit(target, inputs)
     return ResultSet(results)
 
 
@@ -138,10 +138,40 @@ def _scan_inputs(
     zero = _starts_at_zero(tacs, kept)
     flags = _gap_flags(tacs.frames, weight > 0, zero)
     if kinetic.inputs == "reference":
-        curve, name, more = _reference_curve(tacs, kinetic, reference, kept, zero)
-        return ScanInputs(tacs.frames, weight, weighting, curve, name, None, zero, options, (*flags, *more))
+        curve, name, spline = _reference_curve(tacs, kinetic, reference, kept, zero)
+        return ScanInputs(
+            tacs.frames, weight, weighting, curve, name,
+            reference_spline=spline, reference_frames=kept, start_is_zero=zero, options=options, flags=flags,
+        )  # fmt: skip
     curve, whole, more = _plasma_curves(tacs.frames, kinetic, blood)
-    return ScanInputs(tacs.frames, weight, weighting, curve, "plasma", whole, zero, options, (*flags, *more))
+    return ScanInputs(
+        tacs.frames, weight, weighting, curve, "plasma",
+        blood=whole, start_is_zero=zero, options=options, flags=(*flags, *more),
+    )  # fmt: skip
+
+
+def _target(tacs: TimeActivityCurves, inputs: ScanInputs, region: str) -> Target:
+    """Return a region with the noise of its frames and of the reference's, in one unit.
+
+    Counting noise follows the region's own activity and falls with its voxels; regions without voxel counts are taken
+    to be of equal size. Weights that were given stand for the noise of target and reference alike.
+    """
+    counts = dict(
+        zip(tacs.regions, tacs.voxels if tacs.voxels is not None else np.ones(len(tacs.regions)), strict=True)
+    )
+    reference = inputs.input_name if inputs.input_name in tacs.regions else None
+
+    def noise(name: str | None, means: FloatArray) -> FloatArray:
+        size = float(counts[name] if name is not None else counts[region])
+        if not inputs.weighting.startswith("counting"):
+            precision = inputs.weights
+        else:
+            precision = counting_weights(tacs.frames, means, tacs.isotope, relative=False)
+        usable = inputs.kept & (precision > 0)
+        return np.where(usable, 1.0 / np.sqrt(np.where(usable, precision, 1.0) * size), 0.0)
+
+    shared = None if inputs.reference_spline is None else noise(reference, inputs.view.input)
+    return Target(region, tacs[region], noise(region, tacs[region]), shared)
 
 
 def _kept_frames(tacs: TimeActivityCurves, exclude: Sequence[int]) -> BoolArray:
@@ -189,12 +219,12 @@ def _gap_flags(frames: Frames, kept: BoolArray, zero: bool) -> tuple[Flag, ...]:
 
 def _reference_curve(
     tacs: TimeActivityCurves, kinetic: KineticModel, reference: Any, kept: BoolArray, zero: bool
-) -> tuple[Curve, str, tuple[Flag, ...]]:
+) -> tuple[Curve, str, FrameSpline | None]:
     if reference is None:
         msg = f"{kinetic.name} needs a reference: the name of a region ({', '.join(tacs.regions)}), frame means or a curve"
         raise InputError(msg)
     if isinstance(reference, Curve):
-        return reference, "reference", ()
+        return reference, "reference", None
     if isinstance(reference, str):
         means, name = tacs[reference], reference
     elif isinstance(reference, TimeActivityCurves):
@@ -207,9 +237,8 @@ def _reference_curve(
     if means.shape != (len(tacs.frames),) or not np.isfinite(means).all() or not means.any():
         msg = f"the reference must be {len(tacs.frames)} finite frame means in kBq/mL, not all zero; got shape {means.shape}"
         raise InputError(msg)
-    # the reference keeps frames that were left out for the target only by weight, not those excluded or without length
     spline = FrameSpline(tacs.frames.select(kept), start_is_zero=zero)
-    return spline.curve(means[kept]), name, ()
+    return spline.curve(means[kept]), name, spline
 
 
 def _plasma_curves(frames: Frames, kinetic: KineticModel, blood: Any) -> tuple[Curve, Curve | None, tuple[Flag, ...]]:

@@ -46,6 +46,10 @@ class ScanInputs:
         Name of the reference region, or "plasma".
     blood : Curve or None
         Whole blood.
+    reference_spline : FrameSpline or None
+        How the reference's frame means became a curve; None for a curve that was given.
+    reference_frames : bool array or None
+        Frames from which that was done.
     start_is_zero : bool
         Whether the missing time before a late first frame held no activity.
     options : mapping
@@ -60,6 +64,8 @@ class ScanInputs:
     curve: Curve
     input_name: str
     blood: Curve | None = None
+    reference_spline: FrameSpline | None = None
+    reference_frames: BoolArray | None = None
     start_is_zero: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
@@ -79,6 +85,24 @@ class ScanInputs:
         """Frame means of the integral of the input from injection."""
         return self.view.convolved(0.0)[0][0]
 
+    def reference_operator(self, rate: float) -> FloatArray:
+        """Return the matrix from frame means of the reference to those of its convolution with exp(-rate t)."""
+        size = len(self.frames)
+        operator = np.zeros((size, size))
+        if self.reference_spline is not None:
+            operator[np.ix_(self.measured, self.measured)] = self.reference_spline.convolution_operator(rate)
+        return operator
+
+    @cached_property
+    def measured(self) -> BoolArray:
+        """Frames from which the reference was rebuilt."""
+        return self.frames.measured if self.reference_frames is None else self.reference_frames
+
+    @cached_property
+    def reference_integral(self) -> FloatArray:
+        """Matrix from frame means of the reference to frame means of its integral."""
+        return self.reference_operator(0.0)
+
     @cached_property
     def target_integral(self) -> FloatArray:
         """Matrix from frame means of a target to frame means of its integral, frames left out being bridged."""
@@ -86,6 +110,28 @@ class ScanInputs:
         operator = np.zeros((len(self.frames), len(self.frames)))
         operator[np.ix_(self.kept, self.kept)] = spline.integral_operator()
         return operator
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One region to fit.
+
+    Attributes
+    ----------
+    region : str
+        Name.
+    means : array, shape (n_frames,)
+        Frame means in kBq/mL.
+    noise_sd : array, shape (n_frames,)
+        Standard deviation of the frame means up to a factor; zero for frames left out.
+    reference_sd : array, shape (n_frames,), or None
+        The same for the reference, in the same unit; None for an exact curve.
+    """
+
+    region: str
+    means: FloatArray
+    noise_sd: FloatArray
+    reference_sd: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,20 +201,20 @@ class KineticModel(ABC):
         """Return the tissue curve, as frame means or values according to the view."""
 
     @abstractmethod
-    def estimate(self, means: FloatArray, inputs: ScanInputs) -> Outcome:
+    def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Fit the frame means of one region."""
 
-    def fit(self, region: str, means: FloatArray, inputs: ScanInputs) -> FitResult:
+    def fit(self, target: Target, inputs: ScanInputs) -> FitResult:
         """Fit one region; a fit that goes wrong is a result with `success=False`, never an exception."""
-        if not np.any(means[inputs.kept]):
-            flag = Flag("no_signal", f"region '{region}' is zero in every frame used", "failure")
-            return self._failed(region, means, inputs, flag)
+        if not np.any(target.means[inputs.kept]):
+            flag = Flag("no_signal", f"region '{target.region}' is zero in every frame used", "failure")
+            return self._failed(target, inputs, flag)
         try:
-            outcome = self.estimate(means, inputs)
+            outcome = self.estimate(target, inputs)
         except np.linalg.LinAlgError as error:
-            flag = Flag("not_converged", f"the fit of '{region}' broke down: {error}", "failure")
-            return self._failed(region, means, inputs, flag)
-        return self.result(region, means, inputs, outcome)
+            flag = Flag("not_converged", f"the fit of '{target.region}' broke down: {error}", "failure")
+            return self._failed(target, inputs, flag)
+        return self.result(target, inputs, outcome)
 
     def _axis(self, inputs: ScanInputs) -> Axis:
         return Axis(inputs.frames.mid_min, "time after injection", "min", "activity", "kBq/mL")
@@ -182,17 +228,17 @@ class KineticModel(ABC):
             "reference": self.citation,
         }
 
-    def _failed(self, region: str, means: FloatArray, inputs: ScanInputs, flag: Flag) -> FitResult:
+    def _failed(self, target: Target, inputs: ScanInputs, flag: Flag) -> FitResult:
         names = self.reported
         return FitResult(
             model=self.name,
-            name=region,
+            name=target.region,
             estimates={name: Estimate(name, math.nan, math.nan, PARAMETER_UNITS[name]) for name in names},
             success=False,
             flags=(*inputs.flags, flag),
             axis=self._axis(inputs),
-            data=means,
-            fitted=np.full(means.shape, np.nan),
+            data=target.means,
+            fitted=np.full(target.means.shape, np.nan),
             weights=inputs.weights,
             used=inputs.kept,
             covariance=np.full((len(names), len(names)), np.nan),
@@ -205,7 +251,7 @@ class KineticModel(ABC):
         """Names of the estimates of a fit."""
         return self.parameters
 
-    def result(self, region: str, means: FloatArray, inputs: ScanInputs, outcome: Outcome) -> FitResult:
+    def result(self, target: Target, inputs: ScanInputs, outcome: Outcome) -> FitResult:
         """Return the result of one region from what the model found."""
         variances = np.diag(outcome.covariance)
         lost = tuple(name for name, variance in zip(outcome.names, variances, strict=True) if np.isinf(variance))
@@ -217,9 +263,9 @@ class KineticModel(ABC):
                 name, float(value), stderr, PARAMETER_UNITS.get(name, ""), "none" if fixed else "fit",
                 fixed=fixed, at_bound=name in outcome.at_bound, dof=outcome.dof,
             )  # fmt: skip
-        data = means if outcome.data is None else outcome.data
+        data = target.means if outcome.data is None else outcome.data
         weights = inputs.weights if outcome.weights is None else outcome.weights
-        diagnostics = {**_goodness(data, outcome, weights, len(outcome.names)), **outcome.diagnostics}
+        diagnostics = {**_goodness(data, outcome, weights), **outcome.diagnostics}
         flags = [*inputs.flags, *outcome.flags]
         flags += [
             Flag("edge", f"{name} ended at the edge of its search, {estimates[name].value:.4g}", "warning", name)
@@ -231,7 +277,7 @@ class KineticModel(ABC):
         drawn = {inputs.input_name: inputs.view.input} if outcome.axis is None and self.inputs == "reference" else {}
         return FitResult(
             model=self.name,
-            name=region,
+            name=target.region,
             estimates=estimates,
             success=outcome.success and bool(np.isfinite(outcome.values).any()),
             flags=tuple(flags),
@@ -249,7 +295,7 @@ class KineticModel(ABC):
         )
 
 
-def _goodness(data: FloatArray, outcome: Outcome, weights: FloatArray, _count: int) -> dict[str, float]:
+def _goodness(data: FloatArray, outcome: Outcome, weights: FloatArray) -> dict[str, float]:
     """Return residual sum of squares, degrees of freedom, relative residual SD and the runs of its sign."""
     residual = (data - outcome.fitted)[outcome.used]
     weight = weights[outcome.used]

@@ -1,17 +1,16 @@
 """Models that are linear in their coefficients: one regression on curves and their integrals."""
 
-import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from neurochem.errors import InputError
-from neurochem.pet.model import KineticModel, Outcome, ScanInputs
+from neurochem.pet.model import KineticModel, Outcome, ScanInputs, Target
 from neurochem.quality import Flag
 from neurochem.results import Axis
-from neurochem.solve import delta_method, information_covariance
+from neurochem.solve import delta_method, information_covariance, scaled_covariance
 from neurochem.units import BoolArray, FloatArray
 
 # Largest relative residual that the automatic start of the linear part allows; a common default, unchecked.
@@ -27,11 +26,14 @@ class Design:
     ----------
     fixed : array, shape (n, f)
         Columns F that do not depend on the target.
+    reference : tuple of (array, shape (n, n)), length f, or empty
+        What maps the reference's frame means to each of those columns; empty for plasma input, taken as exact.
     response_is_integral : bool
         Whether B is the integral operator (graphical forms) or the identity; R is the other of the two.
     """
 
     fixed: FloatArray
+    reference: tuple[FloatArray, ...]
     response_is_integral: bool
 
 
@@ -68,7 +70,7 @@ class MultilinearModel(KineticModel):
 
     Both sides are frame means: the mean over a frame of the integral from injection, exact for the rebuilt curve, so
     the regression holds for frame means as it does for instantaneous values. Standard errors propagate the noise of
-    every frame of the target through the integrals to the coefficients; the residual covariance of the regression,
+    every frame of target and reference through the integrals to the coefficients; the residual covariance of the regression,
     which takes its rows to be independent, would be too small by half.
     """
 
@@ -88,15 +90,16 @@ class MultilinearModel(KineticModel):
         """Return the frame means to analyse; plasma models take vascular activity off here."""
         return means, ()
 
-    def estimate(self, means: FloatArray, inputs: ScanInputs) -> Outcome:
+    def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Solve the regression over the frames from t* on."""
-        target, flags = self.tissue(means, inputs)
+        means, flags = self.tissue(target.means, inputs)
+        tissue = replace(target, means=means)
         design = self.design(inputs)
-        t_star, regression, notes = self._regression(target, design, inputs)
+        t_star, regression, notes = self._regression(tissue, design, inputs)
         values, covariance = delta_method(
             lambda coefficients: self.derived(coefficients, inputs), regression.coefficients, regression.covariance
         )
-        shown = _graph(target, design, regression, inputs) if self.graphical else (None, None, regression.predicted)
+        shown = _graph(means, design, regression, inputs) if self.graphical else (None, None, regression.predicted)
         return Outcome(
             names=self.reported,
             values=values,
@@ -108,12 +111,12 @@ class MultilinearModel(KineticModel):
             settings={"t_star_s": t_star},
             diagnostics={"largest_relative_residual": regression.largest_relative_residual()},
             axis=shown[0],
-            data=shown[1] if self.graphical else (target if flags else None),
+            data=shown[1] if self.graphical else means,
             weights=np.where(regression.used, regression.weights, 0.0),
         )
 
     def _regression(
-        self, target: FloatArray, design: Design, inputs: ScanInputs
+        self, target: Target, design: Design, inputs: ScanInputs
     ) -> tuple[float, Regression, tuple[Flag, ...]]:
         """Solve from the t* that is given, or the earliest that is linear."""
         frames, kept = inputs.frames, inputs.kept
@@ -134,21 +137,30 @@ class MultilinearModel(KineticModel):
         message = f"no start leaves every relative residual below {100 * T_STAR_RESIDUAL:.0f} %; the latest was taken"
         return t_star, regression, (Flag("t_star_not_found", message),)
 
-    def _solve(self, target: FloatArray, design: Design, inputs: ScanInputs, used: BoolArray) -> Regression:
+    def _solve(self, target: Target, design: Design, inputs: ScanInputs, used: BoolArray) -> Regression:
         count = design.fixed.shape[1] + 1
-        usable = used & (target != 0) if self.graphical else used
+        means = target.means
+        usable = used & (means != 0) if self.graphical else used
         if np.count_nonzero(usable) <= count:
             msg = (
                 f"{self.name} has {count} coefficients but only {np.count_nonzero(usable)} usable frames from t* on; "
                 "give an earlier t_star_s"
             )
             raise InputError(msg)
-        integral, identity = inputs.target_integral, np.eye(target.size)
+        integral, identity = inputs.target_integral, np.eye(means.size)
         operators = (integral, identity) if design.response_is_integral else (identity, integral)
-        response, regressor = (operator @ target for operator in operators)
+        response, regressor = (operator @ means for operator in operators)
         columns = np.column_stack([design.fixed, regressor])
-        weights = self._regression_weights(target, inputs)
-        return _solve_regression(columns, response, operators, np.where(usable, weights, 0.0), inputs.weights)
+        weights = self._regression_weights(means, inputs)
+        shared = target.reference_sd
+        return _solve_regression(
+            columns,
+            response,
+            operators,
+            np.where(usable, weights, 0.0),
+            target_noise=target.noise_sd,
+            reference_noise=() if shared is None else tuple(operator * shared for operator in design.reference),
+        )
 
     def _regression_weights(self, target: FloatArray, inputs: ScanInputs) -> FloatArray:
         """Return weights of the rows: those given, or ordinary least squares on the graph where none were."""
@@ -163,12 +175,14 @@ def _solve_regression(
     response: FloatArray,
     operators: tuple[FloatArray, FloatArray],
     weights: FloatArray,
-    noise_weights: FloatArray,
+    *,
+    target_noise: FloatArray,
+    reference_noise: tuple[FloatArray, ...],
 ) -> Regression:
-    """Solve a weighted regression and propagate the noise of the target's frames.
+    """Solve a weighted regression and propagate the noise of every frame of target and reference.
 
     With e = B y - A t, the derivative of the normal equations A'W e = 0 gives
-    dt = (A'WA)^-1 [A'W (B - t_R R) + u e'WR] dy, u the unit vector of the target's own column.
+    dt = (A'WA)^-1 [A'W de + sum over columns u_j e'W dA_j], where y and the reference move e and the columns.
     """
     used = weights > 0
     root = np.sqrt(weights)
@@ -177,20 +191,28 @@ def _solve_regression(
     scaled = root[:, None] * columns / norms
     coefficients = np.linalg.lstsq(scaled, root * response, rcond=1e-11)[0] / norms
     inverse = information_covariance(root[:, None] * columns)
-    undetermined = np.isinf(np.diag(inverse))
-    plain = np.where(np.isinf(inverse), 0.0, inverse)
+    lost = np.isinf(np.diag(inverse))
     residual = np.where(used, response - columns @ coefficients, 0.0)
-    sensitivity = operators[0] - coefficients[-1] * operators[1]
-    right = (columns * weights[:, None]).T @ sensitivity
-    right[-1] += (weights * residual) @ operators[1]
-    propagation = plain @ right
-    variance = np.where(noise_weights > 0, 1.0 / np.where(noise_weights > 0, noise_weights, 1.0), 0.0)
-    remaining = root[:, None] * (sensitivity - columns @ propagation)
-    expected = float(np.sum(remaining**2 * variance))
-    scale = float(weights @ residual**2) / expected if expected > 0 else math.nan
-    covariance = scale * (propagation * variance) @ propagation.T
-    covariance[undetermined, :] = covariance[:, undetermined] = 0.0
-    covariance[undetermined, undetermined] = np.inf
+    # each noise source moves the response and the columns; a column that it does not touch stays None
+    target_sources = (operators[0] * target_noise, [*([None] * (columns.shape[1] - 1)), operators[1] * target_noise])
+    sources = [target_sources]
+    if reference_noise:
+        sources.append((np.zeros_like(operators[0]), [*reference_noise, None]))
+    moved_estimates, moved_residuals = [], []
+    for moved_response, moved_columns in sources:
+        direct = moved_response.copy()
+        for coefficient, moved in zip(coefficients, moved_columns, strict=True):
+            if moved is not None:
+                direct -= coefficient * moved
+        right = (columns * weights[:, None]).T @ direct
+        for index, moved in enumerate(moved_columns):
+            if moved is not None:
+                right[index] += (weights * residual) @ moved
+        moved_estimates.append(np.where(np.isinf(inverse), 0.0, inverse) @ right)
+        moved_residuals.append(direct - columns @ moved_estimates[-1])
+    covariance, _ = scaled_covariance(
+        np.hstack(moved_estimates), np.hstack(moved_residuals), weights, residual, lost=lost
+    )
     return Regression(coefficients, covariance, response, columns, used, weights)
 
 

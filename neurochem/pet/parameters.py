@@ -5,18 +5,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurochem.errors import InputError
-from neurochem.pet.model import KineticModel, Outcome, ScanInputs
+from neurochem.pet.model import KineticModel, Outcome, ScanInputs, Target
 from neurochem.pet.multilinear import MultilinearModel
 from neurochem.results import FitResult
 from neurochem.solve import delta_method
-from neurochem.units import FloatArray
 
 if TYPE_CHECKING:
     import lmfit
 
 
 def fit_parameters(
-    kinetic: KineticModel, region: str, means: FloatArray, inputs: ScanInputs, parameters: "lmfit.Parameters"
+    kinetic: KineticModel, target: Target, inputs: ScanInputs, parameters: "lmfit.Parameters"
 ) -> FitResult:
     """Fit one region with the user's bounds, fixed values and ties.
 
@@ -24,7 +23,7 @@ def fit_parameters(
     ----------
     kinetic : KineticModel
         A non-linear model; its `parameters` must be in `parameters`.
-    region, means, inputs
+    target, inputs
         As for `KineticModel.fit`.
     parameters : lmfit.Parameters
         Left unchanged.
@@ -47,7 +46,7 @@ def fit_parameters(
     names = kinetic.parameters
     bridge = fit_with_lmfit(
         lambda values: kinetic.predict({name: values[name] for name in names}, inputs.view),
-        means,
+        target.means,
         inputs.weights / np.max(inputs.weights),
         parameters,
         required=names,
@@ -68,4 +67,4 @@ def fit_parameters(
         settings={"solver": "lmfit least_squares"},
         lmfit=bridge.result,
     )
-    return kinetic.result(region, means, inputs, outcome)
+    return kinetic.result(target, inputs, outcome)

@@ -5,6 +5,7 @@ from scipy.interpolate import CubicSpline
 
 from neurochem.pet.curves import PiecewisePolynomial, frame_edges
 from neurochem.pet.frames import Frames
+from neurochem.pet.moments import power_moments
 from neurochem.units import FloatArray
 
 
@@ -71,11 +72,29 @@ class FrameSpline:
         array, shape (n_frames, n_frames)
             Row i gives (1/d_i) int over frame i of int_0^t C; rows of frames without length are zero.
         """
-        width = np.diff(self.nodes)[:, None]
-        a, b, c = (self.coefficients[:, power, :] for power in range(3))
-        gained = a * width + b * width**2 / 2 + c * width**3 / 3
-        before = np.vstack([np.zeros(gained.shape[1]), np.cumsum(gained, axis=0)[:-1]])
-        means = before + a * width / 2 + b * width**2 / 6 + c * width**3 / 12
+        return self.convolution_operator(0.0)
+
+    def convolution_operator(self, rate: float) -> FloatArray:
+        """Return the matrix that maps frame means to frame means of the convolution with exp(-rate t).
+
+        Parameters
+        ----------
+        rate : float
+            1/min, not negative.
+
+        Returns
+        -------
+        array, shape (n_frames, n_frames)
+            Rows of frames without length are zero.
+        """
+        width = np.diff(self.nodes)
+        phi = power_moments(rate * width, 3)
+        end = np.stack([width ** (j + 1) * phi[j] for j in range(3)], axis=1)
+        inside = np.stack([width ** (j + 1) * phi[j + 1] / (j + 1) for j in range(3)], axis=1)
+        at_end = np.einsum("ij,ijn->in", end, self.coefficients)
+        lag = self.nodes[None, :-1] - self.nodes[1:, None]
+        fade = np.where(lag >= -1e-12, np.exp(-rate * np.maximum(lag, 0.0)), 0.0)
+        means = np.einsum("ij,ijn->in", inside, self.coefficients) + (fade.T @ at_end) * phi[0][:, None]
         operator = np.zeros((len(self.frames), len(self.frames)))
         first, _, measured = self._index
         operator[measured] = means[first]

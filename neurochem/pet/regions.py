@@ -85,5 +85,10 @@ def extract_tacs(image: DynamicImage, labels: Any, names: Mapping[int, str]) -> 
         activity[frame] = sums / counts
     regions = [names[int(number)] for number in wanted]
     return TimeActivityCurves(
-        image.frames, activity, regions=regions, isotope=image.isotope, where=image.where or where
+        image.frames,
+        activity,
+        regions=regions,
+        isotope=image.isotope,
+        voxels=counts,
+        where=image.where or where,
     )

@@ -142,8 +142,15 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
         regions=names,
         isotope=isotope or sidecar.get("TracerRadionuclide"),
         weights=None if weights is None else numbers(table, weights, str(file)),
+        voxels=_voxels(sidecar, names),
         where=str(file),
     )
+
+
+def _voxels(sidecar: Mapping[str, Any], names: Sequence[str]) -> list[float] | None:
+    """Return the voxel count of each region if the sidecar gives all of them."""
+    counts = [entry.get("Voxels") if isinstance(entry := sidecar.get(name), dict) else None for name in names]
+    return [float(count) for count in counts if count is not None] if None not in counts else None
 
 
 def _activity(table: "pd.DataFrame", name: str, unit: str | None, sidecar: Mapping[str, Any], file: Path) -> FloatArray:
@@ -165,8 +172,11 @@ def write_tacs(tacs: TimeActivityCurves, path: str | Path) -> Path:
     sidecar: dict[str, Any] = {"frame_start": time, "frame_end": time, "ImageDecayCorrected": True}
     if tacs.isotope is not None:
         sidecar["TracerRadionuclide"] = tacs.isotope
-    for region in tacs.regions:
-        sidecar[region] = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
+    for index, region in enumerate(tacs.regions):
+        entry: dict[str, Any] = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
+        if tacs.voxels is not None:
+            entry["Voxels"] = int(tacs.voxels[index])
+        sidecar[region] = entry
     write_text(sidecar_path(file), json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n")
     return write_text(file, text)
 

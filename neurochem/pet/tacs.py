@@ -34,6 +34,8 @@ class TimeActivityCurves:
         "C11", "F18" or "O15"; needed for weights that follow the decay.
     weights : array_like, shape (n_frames,), optional
         Weights that came with the data: one over variance, up to a factor.
+    voxels : array_like, shape (n_regions,), optional
+        Voxels averaged in each region: says how noisy a reference is against a target.
     where : str
         File the curves came from, for messages.
 
@@ -48,6 +50,7 @@ class TimeActivityCurves:
     regions: tuple[str, ...]
     isotope: str | None = None
     weights: FloatArray | None = None
+    voxels: FloatArray | None = None
     where: str = ""
 
     def __init__(
@@ -58,6 +61,7 @@ class TimeActivityCurves:
         regions: Sequence[str],
         isotope: str | None = None,
         weights: ArrayLike | None = None,
+        voxels: ArrayLike | None = None,
         where: str = "",
     ) -> None:
         values = np.array(activity, dtype=float)
@@ -71,6 +75,8 @@ class TimeActivityCurves:
         object.__setattr__(self, "regions", names)
         object.__setattr__(self, "isotope", None if isotope is None else isotope_name(isotope))
         object.__setattr__(self, "weights", None if given is None else frozen_array(given))
+        counts = None if voxels is None else _checked_voxels(np.array(voxels, dtype=float), names, place)
+        object.__setattr__(self, "voxels", None if counts is None else frozen_array(counts))
         object.__setattr__(self, "where", where)
 
     def __getitem__(self, region: str) -> FloatArray:
@@ -87,8 +93,15 @@ class TimeActivityCurves:
     def select(self, regions: Sequence[str]) -> "TimeActivityCurves":
         """Return the curves of some regions, in the order asked for."""
         columns = np.column_stack([self[region] for region in regions])
+        counts = None if self.voxels is None else [self.voxels[self.regions.index(region)] for region in regions]
         return TimeActivityCurves(
-            self.frames, columns, regions=regions, isotope=self.isotope, weights=self.weights, where=self.where
+            self.frames,
+            columns,
+            regions=regions,
+            isotope=self.isotope,
+            weights=self.weights,
+            voxels=counts,
+            where=self.where,
         )
 
     def to_frame(self) -> "pd.DataFrame":
@@ -139,3 +152,10 @@ def _checked_weights(weights: FloatArray, n_frames: int, place: str) -> FloatArr
         )
         raise InputError(msg)
     return weights
+
+
+def _checked_voxels(voxels: FloatArray, names: tuple[str, ...], place: str) -> FloatArray:
+    if voxels.shape != (len(names),) or not (np.isfinite(voxels) & (voxels > 0)).all():
+        msg = f"{place}voxels must be {len(names)} positive numbers, one a region; got {voxels.tolist()}"
+        raise InputError(msg)
+    return voxels

@@ -10,7 +10,7 @@ from neurochem.units import FloatArray
 ACTIVITY_FLOOR = 0.01
 
 
-def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None) -> FloatArray:
+def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None, *, relative: bool = True) -> FloatArray:
     """Return weights from counting statistics: duration / (activity x decay factor).
 
     Parameters
@@ -21,11 +21,13 @@ def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None) 
         Decay-corrected activity of a large region, so that noise does not feed back into the weights.
     isotope : str or None
         None leaves the decay out.
+    relative : bool
+        Whether to scale the largest weight to 1.
 
     Returns
     -------
     array, shape (n_frames,)
-        Largest weight 1; frames of zero length get 0.
+        Frames of zero length get 0.
 
     Notes
     -----
@@ -36,4 +38,4 @@ def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None) 
     floored = np.maximum(activity, ACTIVITY_FLOOR * peak) if peak > 0 else np.ones(len(frames))
     rate = 0.0 if isotope is None else decay_constant_per_min(isotope)
     weights = frames.duration_min * np.exp(-rate * frames.mid_min) / floored
-    return weights / np.max(weights)
+    return weights / np.max(weights) if relative else weights

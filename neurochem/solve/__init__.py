@@ -4,7 +4,12 @@ A tissue curve and a spectrum are the same problem: models give columns and deri
 """
 
 from neurochem.solve.bounded import Minimum, minimize_least_squares
-from neurochem.solve.covariance import delta_method, information_covariance
+from neurochem.solve.covariance import (
+    delta_method,
+    information_covariance,
+    propagated_covariance,
+    scaled_covariance,
+)
 from neurochem.solve.nonnegative import nonnegative_least_squares
 from neurochem.solve.separable import SeparableFit, SeparableModel, fit_separable
 
@@ -17,4 +22,6 @@ __all__ = [
     "information_covariance",
     "minimize_least_squares",
     "nonnegative_least_squares",
+    "propagated_covariance",
+    "scaled_covariance",
 ]

@@ -1,10 +1,11 @@
 """Covariance from the Jacobian at the optimum, and through derived quantities."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
-from neurochem.units import FloatArray
+from neurochem.units import BoolArray, FloatArray
 
 
 def information_covariance(jacobian: FloatArray, variance: float = 1.0) -> FloatArray:
@@ -43,6 +44,56 @@ def information_covariance(jacobian: FloatArray, variance: float = 1.0) -> Float
     unknown = np.flatnonzero(~known)
     covariance[unknown, unknown] = np.inf
     return covariance
+
+
+def propagated_covariance(
+    jacobian: FloatArray, weights: FloatArray, residual: FloatArray, noise: FloatArray
+) -> tuple[FloatArray, float]:
+    """Return the covariance of a weighted least-squares estimate whose noise is not that of its weights.
+
+    Parameters
+    ----------
+    jacobian : array, shape (n, p)
+        Derivative of the model.
+    weights, residual : array, shape (n,)
+        Weights of the fit and its residual; points of zero weight are left out.
+    noise : array, shape (n, k)
+        A square root N of the covariance of the data, N N', up to a factor.
+
+    Returns
+    -------
+    covariance : array, shape (p, p)
+        s^2 P N N' P' with P = (J'WJ)^-1 J'W; undetermined parameters have an infinite variance.
+    scale : float
+        s^2, estimated without bias as r'Wr / tr(W (I - JP) N N' (I - JP)').
+    """
+    root = np.sqrt(weights)
+    inverse = information_covariance(root[:, None] * jacobian)
+    lost = np.isinf(np.diag(inverse))
+    gain = np.where(np.isinf(inverse), 0.0, inverse) @ (jacobian * weights[:, None]).T
+    return scaled_covariance(gain @ noise, noise - jacobian @ (gain @ noise), weights, residual, lost=lost)
+
+
+def scaled_covariance(
+    estimates: FloatArray, remaining: FloatArray, weights: FloatArray, residual: FloatArray, *, lost: BoolArray
+) -> tuple[FloatArray, float]:
+    """Return covariance and scale from how unit noise moves estimates and residual.
+
+    Parameters
+    ----------
+    estimates, remaining : array, shapes (p, k) and (n, k)
+        Change of the estimates and of the residual by each of k independent noise sources.
+    weights, residual : array, shape (n,)
+        Weights and residual of the fit.
+    lost : bool array, shape (p,)
+        Parameters that the data do not determine.
+    """
+    expected = float(np.sum(weights[:, None] * remaining**2))
+    scale = float(weights @ residual**2) / expected if expected > 0 else math.nan
+    covariance = scale * estimates @ estimates.T
+    covariance[lost, :] = covariance[:, lost] = 0.0
+    covariance[lost, lost] = np.inf
+    return covariance, scale
 
 
 def delta_method(

@@ -87,7 +87,7 @@ class _Problem:
     passive: BoolArray | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.projector = np.linalg.qr(self.nuisance)[0] if self.nuisance.shape[1] else self.nuisance
+        self.projector = _orthonormal(self.nuisance) if self.nuisance.shape[1] else self.nuisance
         self.projected = self.without_nuisance(self.target)
 
     def without_nuisance(self, rows: FloatArray) -> FloatArray:
@@ -105,17 +105,16 @@ class _Problem:
     def solve(self, theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return amplitudes, residual, and an orthonormal basis of the passive columns."""
         columns = self.without_nuisance(self.augmented(self.model.columns(theta), self.amplitude_rows))
-        factors = np.linalg.qr(columns)
-        orthonormal: FloatArray = factors[0]
-        triangle: FloatArray = factors[1]
+        orthonormal = _orthonormal(columns)
+        triangle = orthonormal.T @ columns
         reduced = orthonormal.T @ self.projected
         if self.nonnegative.any():
             amplitudes, inside = nonnegative_least_squares(triangle, reduced, self.nonnegative, passive=self.passive)
             self.passive = inside
             if not inside.all():
-                orthonormal = np.linalg.qr(columns[:, inside])[0]
+                orthonormal = _orthonormal(columns[:, inside])
         else:
-            amplitudes = np.linalg.lstsq(triangle, reduced, rcond=None)[0]
+            amplitudes = np.asarray(np.linalg.lstsq(triangle, reduced, rcond=None)[0], dtype=np.float64)
         return amplitudes, columns @ amplitudes - self.projected, orthonormal
 
     def evaluate(self, theta: FloatArray) -> tuple[FloatArray, Callable[[], FloatArray]]:
@@ -130,6 +129,11 @@ class _Problem:
             return np.vstack([change, np.diag(1.0 / self.prior_sd)[informed]])
 
         return np.concatenate([residual, prior]), jacobian
+
+
+def _orthonormal(columns: FloatArray) -> FloatArray:
+    """Return an orthonormal basis of the columns."""
+    return np.asarray(np.linalg.qr(columns)[0], dtype=np.float64)
 
 
 def fit_separable(  # noqa: PLR0913 - one keyword for each part of the problem
@@ -267,10 +271,10 @@ def _finish(
     points = problem.root_weight.size
     columns = problem.model.columns(theta)
     rows = problem.augmented(columns, problem.amplitude_rows)
-    nuisance = np.zeros(problem.nuisance.shape[1])
+    nuisance: FloatArray = np.zeros(problem.nuisance.shape[1])
     nuisance_dof = 0.0
     if nuisance.size:
-        nuisance = np.linalg.lstsq(problem.nuisance, problem.target - rows @ amplitudes, rcond=None)[0]
+        nuisance[:] = np.linalg.lstsq(problem.nuisance, problem.target - rows @ amplitudes, rcond=None)[0]
         # trace of the data block of the hat matrix: the effective dimension of a penalised spline
         nuisance_dof = float(np.sum(problem.projector[:points] ** 2))
     residual = problem.target - rows @ amplitudes - problem.nuisance @ nuisance

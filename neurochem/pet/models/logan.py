@@ -24,7 +24,7 @@ class Logan(PlasmaLinearModel):
 
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of parent plasma."""
-        return Design(inputs.input_integral[:, None], response_is_integral=True)
+        return Design(inputs.input_integral[:, None], (), response_is_integral=True)
 
     def derived(self, coefficients: np.ndarray, inputs: ScanInputs) -> np.ndarray:
         """Return VT and the intercept."""

@@ -50,8 +50,10 @@ class LoganRef(MultilinearModel):
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of the reference, plus the reference over k2' where it is given."""
         k2prime = inputs.options.get("k2prime")
-        shift = 0.0 if k2prime is None else inputs.view.input / float(k2prime)
-        return Design((inputs.input_integral + shift)[:, None], response_is_integral=True)
+        inverse = 0.0 if k2prime is None else 1.0 / float(k2prime)
+        column = inputs.input_integral + inverse * inputs.view.input
+        operator = inputs.reference_integral + inverse * np.eye(column.size)
+        return Design(column[:, None], (operator,), response_is_integral=True)
 
     def derived(self, coefficients: np.ndarray, inputs: ScanInputs) -> np.ndarray:
         """Return the reported parameters from slope and intercept."""

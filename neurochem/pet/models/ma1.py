@@ -22,7 +22,7 @@ class MA1(PlasmaLinearModel):
 
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of parent plasma."""
-        return Design(inputs.input_integral[:, None], response_is_integral=False)
+        return Design(inputs.input_integral[:, None], (), response_is_integral=False)
 
     def derived(self, coefficients: np.ndarray, inputs: ScanInputs) -> np.ndarray:
         """Return VT and Logan's intercept."""

@@ -37,7 +37,11 @@ class MRTM1(MultilinearModel):
 
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of the reference and the reference itself."""
-        return Design(np.column_stack([inputs.input_integral, inputs.view.input]), response_is_integral=False)
+        return Design(
+            np.column_stack([inputs.input_integral, inputs.view.input]),
+            (inputs.reference_integral, np.eye(len(inputs.frames))),
+            response_is_integral=False,
+        )
 
     def derived(self, coefficients: np.ndarray, inputs: ScanInputs) -> np.ndarray:
         """Return the reported parameters from (g1, g3, g2)."""

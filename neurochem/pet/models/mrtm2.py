@@ -38,7 +38,9 @@ class MRTM2(MultilinearModel):
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of the reference plus the reference over k2'."""
         k2prime = required_option(inputs, "k2prime", self.name, "take it from MRTM1 or SRTM in regions that bind")
-        return Design((inputs.input_integral + inputs.view.input / k2prime)[:, None], response_is_integral=False)
+        column = inputs.input_integral + inputs.view.input / k2prime
+        operator = inputs.reference_integral + np.eye(column.size) / k2prime
+        return Design(column[:, None], (operator,), response_is_integral=False)
 
     def derived(self, coefficients: np.ndarray, inputs: ScanInputs) -> np.ndarray:
         """Return the reported parameters from (g1, g2)."""

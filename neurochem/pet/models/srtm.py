@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs
+from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs, Target
 from neurochem.pet.one_tissue import reference_tissue
 from neurochem.pet.view import FrameView, View
-from neurochem.solve import delta_method, fit_separable
+from neurochem.solve import SeparableFit, delta_method, fit_separable, propagated_covariance
 from neurochem.units import FloatArray
 
 _GRID = 64
@@ -66,9 +66,9 @@ class SRTM(KineticModel):
         r1, k2, bpnd = base
         return np.array([r1, k2, bpnd, k2 / (1.0 + bpnd), k2 / r1, 1.0 + bpnd])
 
-    def estimate(self, means: FloatArray, inputs: ScanInputs) -> Outcome:
+    def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Fit by variable projection over k2a, from the best of a grid."""
-        columns = _Columns(inputs.view)
+        means, columns = target.means, _Columns(inputs.view)
         weights = inputs.weights / np.max(inputs.weights)
         last = float(inputs.frames.end_min[-1])
         rates = np.geomspace(_SLOWEST_TIMES_SCAN / last, _FASTEST_PER_MIN, _GRID)
@@ -89,7 +89,7 @@ class SRTM(KineticModel):
             return np.array([r1, k2, bpnd, k2a, k2 / r1, 1.0 + bpnd])
 
         point = np.concatenate([fit.theta, fit.amplitudes])
-        values, covariance = delta_method(reported, point, fit.covariance)
+        values, covariance = delta_method(reported, point, _covariance(columns, fit, weights, target, inputs))
         at_bound = frozenset({"k2a", "k2", "BPND", "k2prime", "DVR"}) if fit.theta_at_bound[0] else frozenset()
         return Outcome(
             names=self.reported,
@@ -103,6 +103,26 @@ class SRTM(KineticModel):
             diagnostics={"iterations": float(fit.iterations)},
             settings={"k2a_bounds_per_min": [float(rates[0]), float(rates[-1])]},
         )
+
+
+def _covariance(
+    columns: _Columns, fit: SeparableFit, weights: FloatArray, target: Target, inputs: ScanInputs
+) -> FloatArray:
+    """Return the covariance of k2a and the two amplitudes from the noise of target and reference.
+
+    The reference's noise reaches the model twice: through C_R itself and, smoothed, through its convolution.
+    """
+    free = np.concatenate([~fit.theta_at_bound, [True, True]])
+    jacobian = np.column_stack([columns.derivative(fit.theta, fit.amplitudes), columns.columns(fit.theta)])[:, free]
+    noise = np.diag(target.noise_sd)
+    if target.reference_sd is not None:
+        operator = fit.amplitudes[0] * np.eye(len(inputs.frames))
+        operator += fit.amplitudes[1] * inputs.reference_operator(float(fit.theta[0]))
+        noise = np.hstack([noise, operator * target.reference_sd])
+    block, _ = propagated_covariance(jacobian, weights, target.means - fit.fitted, noise)
+    covariance = np.zeros((3, 3))
+    covariance[np.ix_(free, free)] = block
+    return covariance
 
 
 def _best_rates(means: FloatArray, weights: FloatArray, view: FrameView, rates: FloatArray) -> list[float]:
