@@ -79,12 +79,11 @@ def ratio_priors() -> tuple[RatioPrior, ...]:
     return tuple(RatioPrior(name, ANCHOR, 1.0, RATIO_SD) for name in _GROUPS if name != ANCHOR)
 
 
-def wanted(choice: str | None, basis: Basis, spectrum: Spectrum) -> bool:
+def wanted(basis: Basis, spectrum: Spectrum) -> bool:
     """Say whether the default macromolecules belong into a fit.
 
-    "default" adds them where the basis has no broad element, the nucleus is 1H and the echo time is known and at most
-    80 ms; None never does.
+    They do where the basis has no broad element, the nucleus is 1H and the echo time is known and at most 80 ms.
     """
-    if choice is None or basis.macromolecules or spectrum.nucleus != "1H":
+    if basis.macromolecules or spectrum.nucleus != "1H":
         return False
     return spectrum.echo_time_s is not None and spectrum.echo_time_s <= LONGEST_ECHO_TIME_S

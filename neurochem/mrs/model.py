@@ -1,6 +1,6 @@
 """The linear-combination model that the separable solver fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,10 @@ class LinearCombination:
     def size(self) -> int:
         """Number of parameters: the last two only where something is broad."""
         return 7 if self.broad.any() else 5
+
+    def scaled(self, factor: float) -> "LinearCombination":
+        """Return the model with every column multiplied by a factor."""
+        return replace(self, scale=self.scale * factor)
 
     def lines(self, theta: FloatArray) -> tuple[ComplexArray, ComplexArray]:
         """Return what metabolites and macromolecules are multiplied by in time."""

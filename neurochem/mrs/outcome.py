@@ -29,8 +29,8 @@ from neurochem.results import Axis, Estimate, FitResult
 from neurochem.units import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
-    from neurochem.mrs.fit import Setup
-    from neurochem.solve import SeparableFit
+    from neurochem.mrs.search import Found
+    from neurochem.mrs.setup import Setup
 
 MODEL = "LCM"
 TOTALS: dict[str, tuple[str, ...]] = {
@@ -42,10 +42,16 @@ _SINGLETS = ("NAA", "Cr", "PCr")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """A setup and the solver's optimum."""
+    """A setup and the optimum that the search found."""
 
     setup: "Setup"
-    solved: "SeparableFit"
+    found: "Found"
+
+    @property
+    def fit_quality(self) -> float:
+        """Variance of the residual over that of the noise."""
+        solved = self.found.solved
+        return solved.data_cost / solved.dof * self.found.unit**2 if solved.dof > 0 else math.nan
 
 
 def add_totals(result: FitResult) -> dict[str, Estimate]:
@@ -82,8 +88,8 @@ def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any]) -> F
     settings : mapping
         Every choice made.
     """
-    setup, solved = outcome.setup, outcome.solved
-    names = tuple(setup.basis.names)
+    setup, solved = outcome.setup, outcome.found.solved
+    names = setup.names
     if not (np.isfinite(solved.amplitudes).all() and np.isfinite(solved.cost)):
         return failed_result(name, names, settings, "no_fit", "the search found no finite solution")
     if not solved.amplitudes.any():
@@ -91,7 +97,7 @@ def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any]) -> F
     curves = _curves(outcome)
     diagnostics = _diagnostics(outcome, curves)
     size = solved.theta.size
-    covariance = solved.covariance[size:, size:] * max(1.0, diagnostics["fqn"])
+    covariance = solved.covariance[size:, size:] * max(1.0, diagnostics["fqn"]) / outcome.found.unit**2
     estimates = {
         element: Estimate(element, float(value), float(np.sqrt(variance)), stderr_kind="crlb", at_bound=bool(at_bound))
         for element, value, variance, at_bound in zip(
@@ -120,16 +126,20 @@ class _Curves:
 
 def _curves(outcome: Outcome) -> _Curves:
     """Return data, fit and components in the unit of the data, phased, on the referenced axis."""
-    setup, solved = outcome.setup, outcome.solved
+    setup, solved = outcome.setup, outcome.found.solved
     spectrum, model = setup.spectrum, setup.model
     upright = setup.noise / model.phase_factor(solved.theta)
     shift = solved.theta[lc.SHIFT]
     ppm = spectrum.reference_ppm - (model.frequency_hz - shift) / spectrum.larmor_mhz
     parts = model.curves(solved.theta) * solved.amplitudes
-    columns, _ = setup.baseline.stacked()
-    baseline = lc.unstacked(columns @ solved.nuisance) if solved.nuisance.size else np.zeros(ppm.size, dtype=complex)
+    columns, _ = outcome.found.baseline.stacked()
+    baseline = (
+        outcome.found.unit * lc.unstacked(columns @ solved.nuisance)
+        if solved.nuisance.size
+        else np.zeros(ppm.size, dtype=complex)
+    )
     components = {"baseline": baseline * upright}
-    components |= {name: parts[:, index] * upright for index, name in enumerate(setup.basis.names)}
+    components |= {name: parts[:, index] * upright for index, name in enumerate(setup.names)}
     return _Curves(
         axis=Axis(ppm, "chemical shift", "ppm", data_name="signal", data_unit="", descending=True),
         data=setup.data * upright,
@@ -139,16 +149,16 @@ def _curves(outcome: Outcome) -> _Curves:
 
 
 def _diagnostics(outcome: Outcome, curves: _Curves) -> dict[str, float]:
-    setup, solved = outcome.setup, outcome.solved
+    setup, solved = outcome.setup, outcome.found.solved
     theta, larmor = solved.theta, setup.spectrum.larmor_mhz
     sharp = sum(
-        (curves.components[name].real for name in setup.basis.names if name not in setup.basis.macromolecules),
+        (curves.components[name].real for name in setup.names if name not in setup.macromolecules),
         np.zeros(curves.data.size),
     )
     values = {
         "snr": float(np.max(sharp)) / setup.noise,
         "fwhm_hz": _singlet_width(outcome),
-        "fqn": solved.data_cost / solved.dof if solved.dof > 0 else math.nan,
+        "fqn": outcome.fit_quality,
         "noise_sd": setup.noise,
         "shift_hz": float(theta[lc.SHIFT]),
         "shift_ppm": -float(theta[lc.SHIFT]) / larmor,
@@ -167,8 +177,8 @@ def _diagnostics(outcome: Outcome, curves: _Curves) -> dict[str, float]:
 
 def _singlet_width(outcome: Outcome) -> float:
     """Return the width (Hz) at half height of the real part of one broadened element, zero-filled four times."""
-    setup, solved = outcome.setup, outcome.solved
-    names, amplitudes = list(setup.basis.names), np.where(setup.basis.broad, 0.0, solved.amplitudes)
+    setup, solved = outcome.setup, outcome.found.solved
+    names, amplitudes = list(setup.names), np.where(setup.model.broad, 0.0, solved.amplitudes)
     chosen = next((name for name in _SINGLETS if name in names and amplitudes[names.index(name)] > 0), None)
     index = int(np.argmax(amplitudes)) if chosen is None else names.index(chosen)
     fid = setup.model.fids[index] * setup.model.lines(solved.theta)[0]
@@ -196,7 +206,7 @@ def _half_width(values: FloatArray, peak: int) -> float:
 
 def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
     """Return flags on the search and on single estimates."""
-    solved, flags = outcome.solved, []
+    solved, flags = outcome.found.solved, []
     if not solved.converged:
         flags.append(
             Flag("not_converged", f"the search stopped after {solved.iterations} iterations without converging")

@@ -1,0 +1,132 @@
+"""What a fit starts from: the windowed data, the elements on their grid, the noise and a coarse alignment."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochem.errors import BasisMismatchError, InputError
+from neurochem.mrs import macromolecules as mm
+from neurochem.mrs.align import CoarseStart, coarse_start
+from neurochem.mrs.baseline import BASELINES, Baseline
+from neurochem.mrs.basis import Basis
+from neurochem.mrs.model import LinearCombination
+from neurochem.mrs.spectra import Spectrum, noise_sd
+from neurochem.units import ComplexArray, FloatArray
+
+REACH_PPM = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineChoice:
+    """Which baseline, and its effective dimension per ppm (None: the data choose)."""
+
+    name: str = "spline"
+    dimension_per_ppm: float | None = None
+
+    def check(self) -> None:
+        """Refuse an unknown name and a dimension that is not positive."""
+        BASELINES.entry(self.name)
+        if self.dimension_per_ppm is not None and not 0.0 < self.dimension_per_ppm < math.inf:
+            msg = f"baseline_dimension_per_ppm is {self.dimension_per_ppm}; it must be positive, for example 3"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setup:
+    """A spectrum and all that is needed to fit it.
+
+    Attributes
+    ----------
+    spectrum : Spectrum
+        Data.
+    names, macromolecules : tuple of str
+        Elements, added macromolecules included, and which of them are broad.
+    model : LinearCombination
+        Columns in the window, over the noise.
+    data : complex array, shape (n,)
+        Windowed spectrum over the noise.
+    noise : float
+        Standard deviation of a real part of the spectrum.
+    start : CoarseStart
+        Coarse alignment.
+    priors : tuple of RatioPrior
+        Soft ratios between elements.
+    """
+
+    spectrum: Spectrum
+    names: tuple[str, ...]
+    macromolecules: tuple[str, ...]
+    model: LinearCombination
+    data: ComplexArray
+    noise: float
+    start: CoarseStart
+    priors: tuple[mm.RatioPrior, ...]
+
+    @property
+    def span_ppm(self) -> float:
+        """Width of the window (ppm)."""
+        return self.data.size / (self.spectrum.points * self.spectrum.dwell_s * self.spectrum.larmor_mhz)
+
+    def baseline(self, name: str, dimension_per_ppm: float) -> Baseline:
+        """Return the named baseline for the window."""
+        return BASELINES[name](self.data.size, self.span_ppm, dimension_per_ppm)
+
+
+def prepare(
+    data: Spectrum, basis: Basis, elements: ComplexArray, *, ppm: tuple[float, float], add_macromolecules: bool
+) -> Setup:
+    """Align coarsely, add macromolecules, cut the window and scale by the noise.
+
+    Parameters
+    ----------
+    data, basis : Spectrum, Basis
+        What is fitted, and by what.
+    elements : complex array, shape (n_elements, n_points)
+        The basis on the grid of the data.
+    ppm : tuple of float
+        Window, after alignment.
+    add_macromolecules : bool
+        Whether the default ones are added where they are wanted.
+
+    Raises
+    ------
+    BasisMismatchError
+        If there is no metabolite in the basis.
+    InputError
+        If the window holds too few points.
+    """
+    narrow = ~basis.broad
+    if not narrow.any():
+        msg = "every element of the basis is a macromolecule; at least one metabolite is needed"
+        raise BasisMismatchError(msg)
+    metabolites = tuple(name for name, sharp in zip(basis.names, narrow, strict=True) if sharp)
+    start = coarse_start(data.fid, elements[narrow], metabolites, data.time_s, reach_hz=REACH_PPM * data.larmor_mhz)
+    names, broad = tuple(basis.names), tuple(basis.macromolecules)
+    priors: tuple[mm.RatioPrior, ...] = ()
+    if add_macromolecules and mm.wanted(basis, data):
+        extra, fids = mm.macromolecule_fids(data.time_s, data.larmor_mhz, data.reference_ppm, basis.proton_amplitude)
+        elements, priors = np.vstack([elements, fids]), mm.ratio_priors()
+        names, broad = names + extra, broad + extra
+    window, frequency = _window(data, ppm, start.shift_hz, len(names))
+    # data without noise, from a simulation, still need a finite weight
+    noise = max(noise_sd(data), 1e-12 * float(np.abs(data.spectrum).max()))
+    wide = np.array([name in broad for name in names])
+    model = LinearCombination(elements, wide, data.time_s, window, frequency, scale=1.0 / noise)
+    return Setup(data, names, broad, model, np.fft.fft(data.fid)[window] / noise, noise, start, priors)
+
+
+def _window(data: Spectrum, ppm: tuple[float, float], shift_hz: float, elements: int) -> tuple[np.ndarray, FloatArray]:
+    """Return indices in the unshifted FFT and frequencies of the fitted points, frequencies ascending."""
+    frequency = data.frequency_hz
+    shifts = data.reference_ppm - (frequency - shift_hz) / data.larmor_mhz
+    inside = (shifts >= ppm[0]) & (shifts <= ppm[1])
+    count = int(np.count_nonzero(inside))
+    if count < elements + 20:
+        msg = (
+            f"{data.source or data.name}: the window {ppm[0]:g} to {ppm[1]:g} ppm holds {count} points for {elements} "
+            f"basis elements; at least {elements + 20} are needed. Widen ppm or give a longer FID."
+        )
+        raise InputError(msg)
+    order = np.fft.fftshift(np.arange(data.points))
+    return order[inside], frequency[inside]
