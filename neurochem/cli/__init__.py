@@ -1,1 +1,1 @@
-"""The cli room."""
+"""The command line: every command parses, calls the library, and prints."""

@@ -32,9 +32,10 @@ def curve_sheet(fits: Sequence[FitResult]) -> Figure:
         Belongs to no global state.
     """
     drawn = [fit for fit in fits if fit.axis is not None and fit.data.size]
-    columns = 4 if len(drawn) > _MANY else min(3, max(1, len(drawn)))
+    columns = 6 if len(drawn) > 2 * _MANY else 4 if len(drawn) > _MANY else min(3, max(1, len(drawn)))
     rows = max(1, math.ceil(len(drawn) / columns))
-    height = rows * _PANEL_HEIGHT + _MARGIN_TOP + _MARGIN_BOTTOM
+    panel = _PANEL_HEIGHT if columns <= 4 else 0.7 * _PANEL_HEIGHT
+    height = rows * panel + _MARGIN_TOP + _MARGIN_BOTTOM
     figure = Figure(figsize=(_WIDTH, height))
     grid = figure.add_gridspec(
         rows, columns, left=0.06, right=0.99, wspace=0.22, hspace=0.38,
@@ -53,8 +54,7 @@ def curve_sheet(fits: Sequence[FitResult]) -> Figure:
 
 
 def _draw_panel(upper: "Axes", lower: "Axes", fit: FitResult) -> None:
-    assert fit.axis is not None  # noqa: S101 - fits without an axis were left out above; this tells the type checker
-    x = np.asarray(fit.axis.values)
+    x = np.asarray(fit.axis.values if fit.axis is not None else np.arange(fit.data.size))
     used = fit.used if fit.used.size else np.ones(x.size, dtype=bool)
     for curve in (curve for curve in fit.components.values() if curve.shape == x.shape):
         upper.plot(x, curve, "--", color=BASELINE, linewidth=0.9)

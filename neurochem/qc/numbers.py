@@ -4,7 +4,8 @@ import math
 
 from neurochem.results import Estimate
 
-DASH = "–"
+DASH = "\u2013"
+_MINUS = "\u2212"
 
 
 def decimals(stderr: float) -> int:
@@ -19,16 +20,16 @@ def rounded(value: float, digits: int) -> str:
 
     Examples
     --------
-    >>> rounded(1.23456, 2), rounded(float("nan"), 2), rounded(1.2e-9, 10)
-    ('1.23', '–', '1.2e-09')
+    >>> rounded(1.23456, 2), rounded(1.2e-9, 10)
+    ('1.23', '1.2e-09')
     """
     if math.isnan(value):
         return DASH
     if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
+        return "∞" if value > 0 else f"{_MINUS}∞"
     if digits > 6 or abs(value) >= 1e7:
         return f"{value:.3g}"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:.{digits}f}".replace("-", _MINUS)
 
 
 def value_with_error(estimate: Estimate) -> str:
@@ -36,6 +37,8 @@ def value_with_error(estimate: Estimate) -> str:
     digits = decimals(estimate.stderr)
     if estimate.fixed:
         return f"{estimate.value:.4g} (fixed)"
+    if math.isnan(estimate.value):
+        return DASH
     return f"{rounded(estimate.value, digits)} ± {rounded(estimate.stderr, digits)}"
 
 

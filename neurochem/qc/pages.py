@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -17,7 +18,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # A sheet of many panels is drawn coarser, so that a page stays below half a megabyte.
-_DPI, _TALL_DPI, _TALL_INCHES = 96, 70, 14.0
+_DPI, _TALL_DPI, _TALL_INCHES = 96, 64, 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a study page says of outcome.
+
+    Attributes
+    ----------
+    results : ResultSet or None
+        Outcome models, each with an estimate "slope".
+    sentences : sequence of str
+        One text a model, in the same order.
+    forest : Figure or None
+        Their forest plot.
+    """
+
+    results: ResultSet | None = None
+    sentences: Sequence[str] = ()
+    forest: "Figure | None" = None
 
 
 @functools.cache
@@ -125,9 +145,7 @@ def study_page(
     scans: Sequence[Mapping[str, Any]],
     facts: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
-    associations: ResultSet | None = None,
-    sentences: Sequence[str] = (),
-    forest: "Figure | None" = None,
+    findings: Findings | None = None,
 ) -> str:
     """Return the page of a study: outcome, markers, and a link to the page of every scan.
 
@@ -142,12 +160,8 @@ def study_page(
         failed, and `page`, the relative address of its page.
     facts, notes : mapping, sequence of str
         What to say first, and what a reader must know.
-    associations : ResultSet, optional
-        Outcome models, each with an estimate "slope".
-    sentences : sequence of str
-        The associations in words.
-    forest : Figure, optional
-        Their forest plot.
+    findings : Findings, optional
+        What the outcome analysis found; without it the page says how to run it.
 
     Returns
     -------
@@ -156,16 +170,16 @@ def study_page(
     """
     from neurochem.qc.summary import association_table, marker_summary
 
-    table = association_table(associations)
+    found = findings or Findings()
     return _render(
         "study.html",
         title=title,
         facts=list((facts or {}).items()),
         notes=list(notes),
-        associations=table,
-        sentences=list(sentences),
-        image="" if forest is None else _image(forest),
-        alt="Forest plot: one row a marker with its slope and 95 % interval; " + " ".join(sentences),
+        associations=association_table(found.results),
+        sentences=list(zip(found.results or (), found.sentences, strict=False)),
+        image="" if found.forest is None else _image(found.forest),
+        alt=f"Forest plot, one row a marker with slope and 95 % interval: {', '.join(found.results or ())}.",
         markers=marker_summary(markers),
         scans=list(scans),
     )

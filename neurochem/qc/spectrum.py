@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from neurochem.figures import BASELINE, DATA, FIT, GREY, RESIDUAL, colour, label
+from neurochem.figures import BASELINE, DATA, FIT, GREY, PALETTE, RESIDUAL, YELLOW, label
 from neurochem.results import FitResult
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _WIDTH, _FIT_HEIGHT, _COMPONENT_HEIGHT = 11.0, 4.2, 0.26
 BASELINE_NAME = "baseline"
+# yellow does not show as a thin line on white
+_COLOURS = [shade for shade in PALETTE if shade != YELLOW]
 
 
 def spectrum_sheet(fit: FitResult) -> Figure:
@@ -75,7 +77,7 @@ def _draw_components(axes: "Axes", x: np.ndarray, components: dict[str, np.ndarr
     for row, name in enumerate(names):
         offset = len(names) - 1 - row
         axes.axhline(offset, color=GREY, linewidth=0.3)
-        axes.plot(x, offset + scale * components[name], color=colour(row), linewidth=0.9)
+        axes.plot(x, offset + scale * components[name], color=_COLOURS[row % len(_COLOURS)], linewidth=0.9)
     axes.set_yticks(range(len(names)), names[::-1], fontsize=8)
     axes.set_ylim(-0.9, len(names) + 1.2)
     axes.set_ylabel("components, one scale", fontsize=9)

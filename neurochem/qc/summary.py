@@ -55,21 +55,35 @@ def _numbers(group: Sequence[Mapping[str, str]], column: str) -> list[float]:
 
 def association_table(associations: ResultSet | None) -> dict[str, Any]:
     """Return the table of outcome models: one row a model, its slope with error and interval, p and n."""
-    fits = [] if associations is None else list(associations.values())
-    if not fits:
+    if not associations:
         return {"heads": [], "rows": [], "words": 0, "caption": ""}
-    heads = ["association", "model", "slope ± standard error", "95 % interval", "unit", "p", "n", "verdict"]
-    caption = "Slope of the outcome on the marker, adjusted for the covariates of the configuration."
-    return {"heads": heads, "rows": [_association_row(fit) for fit in fits], "words": 2, "caption": caption}
+    first = next(iter(associations.values()))
+    heads = ["marker (time)", "slope ± standard error", "95 % interval", "unit", "n", "p", "p (Holm)", "verdict"]
+    rows = [_association_row(name, fit) for name, fit in associations.items()]
+    outcome = first.axis.data_name if first.axis is not None else "outcome"
+    caption = f"{first.model}: {outcome} a unit of the marker, adjusted for the covariates; Holm's p counts every row."
+    return {"heads": heads, "rows": rows, "words": 1, "caption": caption}
 
 
-def _association_row(fit: FitResult) -> list[str]:
+def _association_row(name: str, fit: FitResult) -> list[str]:
     slope = fit["slope"]
     state = "failed" if fit.failed else "flagged" if fit.flagged("slope") else "ok"
-    numbers = [_diagnostic(fit, "p", "{:.2g}"), _diagnostic(fit, "n", "{:.0f}")]
-    return [fit.name, fit.model, value_with_error(slope), interval_text(slope), slope.unit or DASH, *numbers, state]
+    p_values = [p_text(fit.diagnostics.get(key, math.nan)) for key in ("p_value", "p_holm")]
+    n = fit.diagnostics.get("n", math.nan)
+    count = f"{n:.0f}" if math.isfinite(n) else DASH
+    return [name, value_with_error(slope), interval_text(slope), slope.unit or DASH, count, *p_values, state]
 
 
-def _diagnostic(fit: FitResult, name: str, pattern: str) -> str:
-    value = fit.diagnostics.get(name, math.nan)
-    return pattern.format(value) if math.isfinite(value) else DASH
+def p_text(value: float) -> str:
+    """Return a p value as it is reported.
+
+    Examples
+    --------
+    >>> p_text(0.0004), p_text(0.031), p_text(0.42)
+    ('< 0.001', '0.031', '0.42')
+    """
+    if not math.isfinite(value):
+        return DASH
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.3f}" if value < 0.1 else f"{value:.2f}"

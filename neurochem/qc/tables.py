@@ -63,7 +63,7 @@ def _grid_table(fits: Sequence[FitResult]) -> dict[str, Any]:
 
 def _error_kind(fits: Sequence[FitResult]) -> str:
     kinds = {estimate.stderr_kind for fit in fits for estimate in fit if not estimate.fixed}
-    return "standard error (Cramér–Rao bound)" if kinds == {"crlb"} else "standard error"
+    return "standard error (Cramér-Rao bound)" if kinds == {"crlb"} else "standard error"
 
 
 def flag_list(fits: Sequence[FitResult]) -> list[dict[str, str]]:

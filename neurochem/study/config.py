@@ -61,7 +61,7 @@ class MrsConfig:
     metabolites : tuple of str
         Concentrations that become markers; empty means all.
     tissue : str
-        Table of grey-matter, white-matter and fluid fractions of each voxel; empty means none is corrected for.
+        Table of grey-matter, white-matter and fluid fractions of each voxel, relative to the dataset.
     ppm : tuple of float
         Range of the fit.
     relaxation : str
@@ -121,35 +121,35 @@ class Config:
         return tables
 
 
-class _Refused(ValueError):
+class _NotAllowedError(ValueError):
     """A value that is not allowed; the text says what is."""
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         msg = "a text in quotes"
-        raise _Refused(msg)
+        raise _NotAllowedError(msg)
     return value
 
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         msg = 'a list of texts, for example ["age", "sex"]'
-        raise _Refused(msg)
+        raise _NotAllowedError(msg)
     return tuple(value)
 
 
 def _positive(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         msg = "a positive number"
-        raise _Refused(msg)
+        raise _NotAllowedError(msg)
     return float(value)
 
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         msg = "a whole number, 1 or more"
-        raise _Refused(msg)
+        raise _NotAllowedError(msg)
     return value
 
 
@@ -157,7 +157,7 @@ def _ppm_range(value: Any) -> tuple[float, float]:
     numbers = isinstance(value, list) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in value)
     if not numbers or len(value) != 2 or not value[0] < value[1]:
         msg = "two numbers [low, high] in ppm with low < high, for example [0.2, 4.2]"
-        raise _Refused(msg)
+        raise _NotAllowedError(msg)
     return float(value[0]), float(value[1])
 
 
@@ -167,7 +167,7 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
             near = difflib.get_close_matches(str(value), allowed, n=1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             msg = f"one of {', '.join(allowed)}{hint}"
-            raise _Refused(msg)
+            raise _NotAllowedError(msg)
         return str(value)
 
     return check
@@ -180,12 +180,12 @@ def _times(value: Any) -> tuple[str, ...]:
 
 def _markers(value: Any) -> tuple[MarkerChoice, ...]:
     keys = {"marker", "region"}
-    rows = value if isinstance(value, list) else [None]
+    rows: list[Any] = value if isinstance(value, list) else [None]
     for row in rows:
         known = isinstance(row, dict) and "marker" in row and set(row) <= keys
         if not known or not all(isinstance(item, str) for item in row.values()):
             msg = 'a list of tables with the keys marker and, if wanted, region: [{marker="BPND", region="midbrain"}]'
-            raise _Refused(msg)
+            raise _NotAllowedError(msg)
     return tuple(MarkerChoice(row["marker"], row.get("region", "")) for row in rows)
 
 
@@ -275,7 +275,7 @@ def _parse_table(name: str, given: Any, where: str) -> Any:
             raise ConfigError(msg)
         try:
             values[key] = checks[key](value)
-        except _Refused as error:
+        except _NotAllowedError as error:
             msg = f"{where}: [{name}] {key} = {value!r} is not allowed; it must be {error}"
             raise ConfigError(msg) from None
     return kind(**values)

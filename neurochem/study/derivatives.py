@@ -9,6 +9,7 @@ from typing import Any
 import neurochem
 from neurochem.naming import BIDSIGNORE, MARKER_COLUMNS, MARKERS_FILE, MISSING, sidecar_path, write_text
 from neurochem.records import plain
+from neurochem.results import FitResult
 
 BIDS_VERSION = "1.10.0"
 CONCENTRATIONS_SUFFIX = "conc"
@@ -181,3 +182,14 @@ def merge_markers(out_dir: Path) -> tuple[list[dict[str, str]], list[Path]]:
     rows = [row for file in files for row in read_rows(file)]
     rows.sort(key=lambda row: tuple(row[column] for column in MARKER_COLUMNS[:4]))
     return rows, write_markers(out_dir / MARKERS_FILE, rows)
+
+
+def write_fits(path: Path, fits: Sequence[FitResult]) -> Path:
+    """Write every fit of a scan as one JSON list, one line a fit, which `read_fits` reads."""
+    lines = [json.dumps(fit.to_dict(), ensure_ascii=False, separators=(",", ":")) for fit in fits]
+    return write_text(path, "[\n" + ",\n".join(lines) + "\n]\n")
+
+
+def read_fits(path: Path) -> list[FitResult]:
+    """Return the fits that `write_fits` wrote."""
+    return [FitResult.from_dict(record) for record in json.loads(path.read_text(encoding="utf-8"))]

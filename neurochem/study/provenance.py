@@ -26,7 +26,9 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def command_text(level: str, *, participants: Sequence[str] | None = None, sessions: Sequence[str] | None = None) -> str:
+def command_text(
+    level: str, *, participants: Sequence[str] | None = None, sessions: Sequence[str] | None = None
+) -> str:
     """Return the command of a run in its general form: what was chosen, not where it lay or on how many cores."""
     words = ["neurochem", "run", "BIDS_DIR", "OUT_DIR", level]
     if participants:

@@ -1,0 +1,119 @@
+"""`neurochem run BIDS_DIR OUT_DIR {participant,group}`: a BIDS App."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import neurochem
+from neurochem.errors import InputError
+
+if TYPE_CHECKING:
+    from neurochem.study import Config, RunReport
+
+EXIT_OK, EXIT_DEFECT, EXIT_INPUT = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument("bids_dir", metavar="BIDS_DIR", type=Path, help="root of the BIDS dataset")
+    parser.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="folder for the results")
+    parser.add_argument(
+        "level", choices=("participant", "group"), help="participant: scans to markers; group: markers to outcome"
+    )
+    parser.add_argument(
+        "--participant-label", nargs="+", metavar="LABEL", help="people to run, with or without sub- (default: all)"
+    )
+    parser.add_argument(
+        "--session-label", nargs="+", metavar="LABEL", help="sessions to run, with or without ses- (default: all)"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file (default: BIDS_DIR/code/neurochem.toml)")
+    parser.add_argument("--workers", type=worker_count, metavar="N", help="processes (default: [run] workers, else 1)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be read and written, and write nothing")
+    parser.add_argument("--version", action="version", version=f"neurochem {neurochem.__version__}")
+
+
+def worker_count(text: str) -> int:
+    """Return a number of workers, for argparse."""
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        msg = f"'{text}' is not a number of processes; give 1 or more"
+        raise argparse.ArgumentTypeError(msg)
+    return count
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one level and return the exit code."""
+    from neurochem.study import read_config
+    from neurochem.study.bids import check_dataset
+
+    check_dataset(arguments.bids_dir)
+    config = read_config(arguments.bids_dir, arguments.config)
+    if arguments.workers:
+        config = replace(config, run=replace(config.run, workers=arguments.workers))
+    if arguments.level == "group":
+        return _group(arguments, config)
+    return _participant(arguments, config)
+
+
+def _participant(arguments: argparse.Namespace, config: "Config") -> int:
+    from neurochem.cli.show import say
+    from neurochem.study import describe_job, plan_participants, run_participants
+
+    chosen = {"participants": arguments.participant_label, "sessions": arguments.session_label}
+    if arguments.dry_run:
+        jobs = plan_participants(arguments.bids_dir, arguments.out_dir, config=config, **chosen)
+        for job in jobs:
+            say(describe_job(job))
+        say(f"dry run: {len(jobs)} scans would be quantified into {arguments.out_dir}; nothing was written")
+        return EXIT_OK
+    report = run_participants(arguments.bids_dir, arguments.out_dir, config=config, **chosen)
+    return print_report(report, arguments.out_dir)
+
+
+def print_report(report: "RunReport", out_dir: Path) -> int:
+    """Say what was done, written and refused, and return the exit code."""
+    from neurochem.cli.show import complain, say, wrote
+
+    done, refused, defects = (report.state(state) for state in ("done", "refused", "defect"))
+    for outcome in done:
+        for note in outcome.notes:
+            complain(f"neurochem: warning: {outcome.scan.label}: {note}")
+    for outcome in refused:
+        complain(f"neurochem: error: {outcome.scan.label}: {outcome.message}")
+    for outcome in defects:
+        complain(f"neurochem: defect: {outcome.scan.label}: {outcome.message} (please report it)")
+    if done:
+        counts = ", ".join(f"{report.count(state)} {state}" for state in ("ok", "flagged", "failed"))
+        say(f"{len(done)} of {len(report.outcomes)} scans quantified; markers: {counts}")
+        say(f"wrote {sum(len(outcome.written) for outcome in done)} files of scans below {out_dir}")
+        for path in report.written:
+            wrote(out_dir / path)
+    if defects:
+        return EXIT_DEFECT
+    return EXIT_INPUT if refused else EXIT_OK
+
+
+def _group(arguments: argparse.Namespace, config: "Config") -> int:
+    from neurochem.cli.show import complain, say, wrote
+    from neurochem.study import run_group
+
+    if arguments.participant_label or arguments.session_label:
+        msg = "--participant-label and --session-label choose scans; leave them out at group level, which takes all markers"
+        raise InputError(msg)
+    if arguments.dry_run:
+        say(
+            f"dry run: markers of {arguments.out_dir} would be related to {config.response.outcome}; nothing was written"
+        )
+        return EXIT_OK
+    report = run_group(arguments.bids_dir, arguments.out_dir, config=config)
+    for warning in report.warnings:
+        complain(f"neurochem: warning: {warning}")
+    for name, sentence in zip(report.results, report.sentences, strict=True):
+        say(f"{name}: {sentence}")
+    for path in report.written:
+        wrote(arguments.out_dir / path)
+    return EXIT_OK

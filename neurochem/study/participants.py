@@ -1,0 +1,135 @@
+"""The participant level: every scan to its files and page, then the one table of markers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurochem.errors import InputError
+from neurochem.study.bids import Scan, find_scans, find_segmentation, find_water
+from neurochem.study.config import Config
+from neurochem.study.derivatives import dataset_name, merge_markers, write_dataset_files
+from neurochem.study.engines import map_jobs
+from neurochem.study.index import write_index
+from neurochem.study.jobs import ScanJob, ScanOutcome, process_scan
+from neurochem.study.provenance import command_text, write_provenance
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """How a run ended.
+
+    Attributes
+    ----------
+    outcomes : tuple of ScanOutcome
+        One a scan, in order.
+    written : tuple of Path
+        Files of the whole study, relative to the output folder; those of a scan are in its outcome.
+    """
+
+    outcomes: tuple[ScanOutcome, ...]
+    written: tuple[Path, ...]
+
+    def state(self, name: str) -> list[ScanOutcome]:
+        """Return the scans that are "done", "refused" or a "defect"."""
+        return [outcome for outcome in self.outcomes if outcome.state == name]
+
+    def count(self, verdict: str) -> int:
+        """Return how many markers are "ok", "flagged" or "failed"."""
+        return sum(outcome.counts.get(verdict, 0) for outcome in self.outcomes)
+
+
+def plan_participants(
+    bids_dir: str | Path,
+    out_dir: str | Path,
+    *,
+    config: Config,
+    participants: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None,
+) -> list[ScanJob]:
+    """Return the jobs of a run without doing or writing anything.
+
+    Raises
+    ------
+    NeurochemError
+        If the dataset, the labels or the choices of the configuration cannot be used.
+    """
+    bids, out = Path(bids_dir), Path(out_dir)
+    check_folders(bids, out)
+    scans = find_scans(bids, tacs=config.pet.tacs, participants=participants, sessions=sessions)
+    if not scans:
+        msg = f"{bids}: no scan (*_pet.nii.gz, *_svs.nii.gz) for the labels chosen; check the folders pet and mrs"
+        raise InputError(msg)
+    if any(scan.modality == "pet" for scan in scans):
+        from neurochem.pet.model import MODELS
+
+        MODELS.entry(config.pet.model)
+    return [ScanJob(scan, bids, out, config) for scan in scans]
+
+
+def check_folders(bids_dir: Path, out_dir: Path) -> None:
+    """Raise unless there is a dataset and the results go to another folder."""
+    if bids_dir.resolve() == out_dir.resolve():
+        msg = f"{out_dir}: BIDS_DIR and OUT_DIR are the same folder; results must not mix with raw data, name another"
+        raise InputError(msg)
+    if out_dir.exists() and not out_dir.is_dir():
+        msg = f"{out_dir}: OUT_DIR is a file; name a folder"
+        raise InputError(msg)
+
+
+def describe_job(job: ScanJob) -> str:
+    """Return what a job would read and write, as text of a few lines; an input that is missing is named."""
+    try:
+        reads = ", ".join(str(path.relative_to(job.bids_dir)) for path in _inputs(job.scan, job))
+    except InputError as error:
+        reads = f"PROBLEM: {error}"
+    return f"{job.scan.label}\n  reads  {reads}\n  writes {job.page.with_suffix('')}*"
+
+
+def _inputs(scan: Scan, job: ScanJob) -> list[Path]:
+    if scan.modality == "mrs":
+        return [scan.path, find_water(job.bids_dir, scan), job.bids_dir / job.config.mrs.basis]
+    if job.config.pet.tacs:
+        return [scan.path]
+    return [scan.path, *find_segmentation(job.bids_dir, scan, job.config.pet.segmentation)]
+
+
+def run_participants(
+    bids_dir: str | Path,
+    out_dir: str | Path,
+    *,
+    config: Config,
+    participants: Sequence[str] | None = None,
+    sessions: Sequence[str] | None = None,
+    workers: int | None = None,
+) -> RunReport:
+    """Quantify every scan of a dataset and write its derivatives, pages and the table of markers.
+
+    Parameters
+    ----------
+    bids_dir, out_dir : path
+        Root of the dataset, and where the results go.
+    config : Config
+        From `read_config`.
+    participants, sessions : sequence of str, optional
+        Labels to keep, with or without `sub-` and `ses-`.
+    workers : int, optional
+        Number of processes; that of the configuration by default. Results are the same bytes whatever it is.
+
+    Returns
+    -------
+    RunReport
+        Every scan was attempted. One with impossible input is "refused": nothing is written for it, results of an
+        earlier run stay as they were, and the others go on.
+    """
+    jobs = plan_participants(bids_dir, out_dir, config=config, participants=participants, sessions=sessions)
+    run = config.run
+    outcomes = map_jobs(process_scan, jobs, engine=run.engine, workers=workers or run.workers, scheduler=run.scheduler)
+    if not any(outcome.state == "done" for outcome in outcomes):
+        return RunReport(tuple(outcomes), ())
+    out = Path(out_dir)
+    written = write_dataset_files(out, source_name=dataset_name(Path(bids_dir)))
+    rows, tables = merge_markers(out)
+    command = command_text("participant", participants=participants, sessions=sessions)
+    provenance = write_provenance(out, level="participant", command=command, config=config.record())
+    index = write_index(out, rows, title=dataset_name(Path(bids_dir)))
+    return RunReport(tuple(outcomes), tuple(path.relative_to(out) for path in (*written, *tables, provenance, index)))

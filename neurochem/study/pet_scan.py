@@ -1,0 +1,192 @@
+"""One PET scan: image and labels, or a table of curves, to binding estimates."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from neurochem import pet
+from neurochem.errors import InputError, MissingFileError
+from neurochem.naming import KINETIC_PARAMETERS_SUFFIX, MODEL_ENTITY, TACS_SUFFIX
+from neurochem.results import FitResult, ResultSet
+from neurochem.study.bids import Scan, find_blood, find_segmentation
+from neurochem.study.config import PetConfig
+from neurochem.study.jobs import Quantified, ScanJob, Table, marker_row, without_machine_paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PARAMETER_MEANINGS = {
+    "BPND": "Binding potential relative to nondisplaceable uptake",
+    "VT": "Total volume of distribution",
+    "DVR": "Distribution volume ratio, 1 + BPND",
+    "R1": "Delivery relative to the reference region, K1/K1'",
+    "K1": "Rate of delivery from plasma to tissue",
+    "k2": "Rate of washout from tissue",
+    "k2a": "Apparent rate of washout, k2/(1 + BPND)",
+    "k2prime": "Rate of washout from the reference region",
+    "VB": "Blood volume fraction",
+    "intercept": "Intercept of the graphical analysis",
+}
+# Where blood tables of BIDS keep what `read_arterial_input` asks for.
+_BLOOD_COLUMNS = {
+    "plasma_parent": "plasma_radioactivity",
+    "parent_fraction": "metabolite_parent_fraction",
+    "whole_blood": "whole_blood_radioactivity",
+}
+
+
+def quantify_pet(job: ScanJob) -> Quantified:
+    """Return regional estimates of one PET scan.
+
+    Raises
+    ------
+    NeurochemError
+        If the input cannot mean anything; a fit that goes badly is a flag instead.
+    """
+    settings = job.config.pet
+    tacs, tables, segmentation = _curves(job)
+    kinetic = _model_record(settings.model)
+    blood = _blood(job) if kinetic["inputs"] == "plasma" else None
+    options = {key: getattr(settings, key) for key in ("k2prime", "t_star_s") if getattr(settings, key) is not None}
+    reference = settings.reference if kinetic["inputs"] == "reference" else None
+    chosen = list(settings.regions) or None
+    fitted = pet.fit(tacs, kinetic["name"], reference=reference, blood=blood, regions=chosen, **options)
+    results = ResultSet({name: without_machine_paths(fit, job.bids_dir) for name, fit in fitted.items()})
+    if not results:
+        msg = f"{tacs.where or job.scan.path}: no region is left to fit beside the reference '{settings.reference}'"
+        raise InputError(msg)
+    parameters = marker_parameters(settings, next(iter(results.values())))
+    markers = [marker_row(job, fit, name, region) for region, fit in results.items() for name in parameters]
+    return Quantified(
+        results=results,
+        markers=markers,
+        tables=[*tables, _kinetic_table(job, results, reference, segmentation)],
+        facts=_facts(kinetic, tacs, reference),
+        settings={"markers": list(parameters), "segmentation": segmentation, **options},
+        entities={MODEL_ENTITY: kinetic["name"]},
+    )
+
+
+def _model_record(name: str) -> dict[str, Any]:
+    from neurochem.pet.fitting import models
+    from neurochem.pet.model import MODELS
+
+    known = MODELS.entry(name).name
+    return next(record for record in models() if record["name"] == known)
+
+
+def marker_parameters(settings: PetConfig, fit: FitResult) -> tuple[str, ...]:
+    """Return the estimates that become markers: those asked for, else BPND, else VT, else the first.
+
+    Raises
+    ------
+    UnknownNameError
+        If the model has no estimate of a name asked for.
+    """
+    if settings.parameters:
+        return tuple(fit[name].name for name in settings.parameters)
+    main = [name for name in ("BPND", "VT") if name in fit]
+    return (main[0] if main else next(iter(fit)).name,)
+
+
+def _curves(job: ScanJob) -> tuple[pet.TimeActivityCurves, list[Table], str]:
+    """Return the curves, the table that keeps them when they were made here, and where the regions came from."""
+    settings, isotope = job.config.pet, job.config.pet.isotope or None
+    if settings.tacs:
+        return pet.read_tacs(job.scan.path, isotope=isotope), [], settings.tacs
+    labels, names = find_segmentation(job.bids_dir, job.scan, settings.segmentation)
+    image = pet.read_image(job.scan.path, isotope=isotope)
+    tacs = pet.extract_tacs(image, labels, pet.read_label_names(names))
+    return tacs, [_tacs_table(job, tacs, settings.segmentation)], settings.segmentation
+
+
+def _tacs_table(job: ScanJob, tacs: pet.TimeActivityCurves, segmentation: str) -> Table:
+    frame = tacs.to_frame()
+    time = {"Description": "Time after injection", "Units": "s"}
+    activity = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
+    descriptions = {str(c): time if str(c).startswith("frame_") else activity for c in frame.columns}
+    label = "".join(c for c in segmentation.rstrip("/").rsplit("/", 1)[-1] if c.isalnum())
+    facts: dict[str, Any] = {"Segmentation": segmentation, "ImageDecayCorrected": True}
+    if tacs.isotope is not None:
+        facts["TracerRadionuclide"] = tacs.isotope
+    rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    return Table(job.file_name(TACS_SUFFIX, ".tsv", desc=label), rows, descriptions, facts)
+
+
+def _blood(job: ScanJob) -> pet.ArterialInput:
+    file = find_blood(job.scan)
+    if file is None:
+        msg = (
+            f"{job.scan.path}: no blood table (*_blood.tsv) in {job.scan.path.parent}, but {job.config.pet.model} needs "
+            "arterial plasma; add it, or choose a reference-tissue model in [pet] model"
+        )
+        raise MissingFileError(msg)
+    _check_injection(job.scan)
+    header = _header(file)
+    if "plasma_parent" in header:
+        return pet.read_arterial_input(file, whole_blood="whole_blood" if "whole_blood" in header else None)
+    columns = {key: column for key, column in _BLOOD_COLUMNS.items() if column in header}
+    for key in ("plasma_parent", "parent_fraction"):
+        if key not in columns:
+            msg = (
+                f"{file}: column '{_BLOOD_COLUMNS[key]}' is missing; parent tracer in plasma cannot be known without it"
+            )
+            raise InputError(msg)
+    return pet.read_arterial_input(file, **columns)
+
+
+def _header(file: "Path") -> list[str]:
+    with file.open(encoding="utf-8") as lines:
+        return lines.readline().rstrip("\r\n").split("\t")
+
+
+def _check_injection(scan: Scan) -> None:
+    """Blood times count from TimeZero and frames from injection: without a shift they are one only if both are zero."""
+    from neurochem.naming import sidecar_path
+    from neurochem.pet.sidecar import read_sidecar
+
+    injection = (
+        read_sidecar(sidecar_path(scan.path)).get("InjectionStart", 0) if sidecar_path(scan.path).is_file() else 0
+    )
+    if injection:
+        msg = (
+            f"{sidecar_path(scan.path)}: InjectionStart is {injection} s; blood times are relative to TimeZero, so they "
+            "must be given with InjectionStart 0. Set TimeZero to the injection in both files."
+        )
+        raise InputError(msg)
+
+
+def _kinetic_table(job: ScanJob, results: ResultSet, reference: str | None, segmentation: str) -> Table:
+    units = {estimate.name: estimate.unit for fit in results.values() for estimate in fit}
+    descriptions: dict[str, Mapping[str, Any]] = {"name": {"Description": "Region"}}
+    for name, unit in units.items():
+        meaning = PARAMETER_MEANINGS.get(name, name)
+        shown = {"Units": unit} if unit else {}
+        descriptions[name] = {"Description": meaning, **shown}
+        descriptions[f"{name}_se"] = {"Description": f"Absolute standard error of {name}", **shown}
+    descriptions["success"] = {"Description": "Whether the fit can be used"}
+    descriptions["flags"] = {"Description": "What a reader must know, in words"}
+    model = next(iter(results.values())).model
+    facts: dict[str, Any] = {"ModelName": model, "Segmentation": segmentation}
+    if reference is not None:
+        facts["ReferenceRegion"] = reference
+    first = next(iter(results.values())).settings
+    facts["Settings"] = {k: v for k, v in first.items() if all(f.settings.get(k) == v for f in results.values())}
+    rows = [_kinetic_row(fit) for fit in results.values()]
+    return Table(job.file_name(KINETIC_PARAMETERS_SUFFIX, ".tsv", **{MODEL_ENTITY: model}), rows, descriptions, facts)
+
+
+def _kinetic_row(fit: FitResult) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": fit.name, "success": not fit.failed}
+    for estimate in fit:
+        row[estimate.name] = float(estimate.value)
+        row[f"{estimate.name}_se"] = float(estimate.stderr)
+    row["flags"] = "; ".join(flag.message for flag in fit.flags if flag.severity != "info")
+    return row
+
+
+def _facts(kinetic: Mapping[str, Any], tacs: pet.TimeActivityCurves, reference: str | None) -> dict[str, str]:
+    facts = {"model": f"{kinetic['name']} ({kinetic['reference']})"}
+    facts["input"] = f"reference region {reference}" if reference else "arterial plasma"
+    facts["isotope"] = tacs.isotope or "not stated"
+    facts["frames"] = f"{len(tacs.frames)}, {tacs.frames.start_s[0] / 60:.1f} to {tacs.frames.end_s[-1] / 60:.1f} min"
+    return facts

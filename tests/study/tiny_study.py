@@ -1,0 +1,96 @@
+"""A study of a few people that takes milliseconds to make: two regions and a reference, no noise to speak of."""
+
+import json
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+import neurochem as nc
+
+DURATION_S = np.array([60, 60, 120, 180, 300, 300, 600, 600, 600, 600, 600, 600, 600], dtype=float)
+START_S = np.concatenate([[0.0], np.cumsum(DURATION_S)[:-1]])
+REGIONS = {1: "cerebellum", 2: "midbrain", 3: "putamen"}
+SHAPE = (4, 3, 2)
+BPND = {"midbrain": 2.0, "putamen": 1.2}
+
+
+def labels() -> np.ndarray:
+    return np.arange(np.prod(SHAPE)).reshape(SHAPE) % 4
+
+
+def truth(person: int, visit: int) -> dict[str, float]:
+    return {name: value * (1 + 0.1 * np.sin(3 * person + visit)) * (1 - 0.2 * visit) for name, value in BPND.items()}
+
+
+def pet_sidecar() -> dict:
+    return {
+        "TracerName": "DASB",
+        "TracerRadionuclide": "C11",
+        "Units": "kBq/mL",
+        "TimeZero": "09:00:00",
+        "InjectionStart": 0,
+        "ImageDecayCorrected": True,
+        "ImageDecayCorrectionTime": 0,
+        "FrameTimesStart": START_S.tolist(),
+        "FrameDuration": DURATION_S.tolist(),
+    }
+
+
+def write_pet(folder: Path, stem: str, binding: dict[str, float], rng: np.random.Generator) -> None:
+    frames = nc.pet.Frames(START_S, DURATION_S)
+    blood = nc.pet.Feng(851.1, 21.9, 20.8, 4.134, 0.1191, 0.01043, t0_s=20.0)
+    reference = blood.convolved(0.45, 0.06)
+    curves = {"cerebellum": reference.frame_means(frames.start_min, frames.end_min)}
+    for region, value in binding.items():
+        curves[region] = nc.pet.simulate("SRTM", frames, {"R1": 1.0, "k2": 0.06, "BPND": value}, reference=reference)
+    image = np.zeros((*SHAPE, len(frames)))
+    for index, name in REGIONS.items():
+        image[labels() == index] = curves[name]
+    image *= 1 + 0.01 * rng.standard_normal(image.shape)
+    folder.mkdir(parents=True)
+    nibabel.save(nibabel.Nifti1Image(image.astype(np.float32), np.eye(4)), folder / f"{stem}_pet.nii.gz")
+    (folder / f"{stem}_pet.json").write_text(json.dumps(pet_sidecar()))
+
+
+def write_segmentation(root: Path, scans: list[tuple[str, str]]) -> None:
+    root.mkdir(parents=True)
+    names = "".join(f"{index}\t{name}\n" for index, name in REGIONS.items())
+    (root / "dseg.tsv").write_text("index\tname\n" + names)
+    for person, visit in scans:
+        folder = root / person / visit / "pet"
+        folder.mkdir(parents=True)
+        image = nibabel.Nifti1Image(labels().astype(np.int16), np.eye(4))
+        nibabel.save(image, folder / f"{person}_{visit}_dseg.nii.gz")
+
+
+def write_tables(root: Path, people: int) -> None:
+    names = [f"sub-{index + 1:02d}" for index in range(people)]
+    rows = [f"{n}\t{25 + 7 * i % 30}\t{'FM'[i % 2]}\tA\tpatient\tssri" for i, n in enumerate(names)]
+    (root / "participants.tsv").write_text("\n".join(["participant_id\tage\tsex\tsite\tgroup\tarm", *rows]) + "\n")
+    visits = [f"{n}\tses-baseline\tbaseline\t0\n{n}\tses-week8\tweek8\t8" for n in names]
+    (root / "sessions.tsv").write_text("\n".join(["participant_id\tsession_id\tvisit\tweek", *visits]) + "\n")
+    scores = [
+        f"{n}\tses-baseline\t{28 + i % 5}\n{n}\tses-week8\t{10 + round(8 * truth(i, 0)['midbrain'] - 8) + i % 3}"
+        for i, n in enumerate(names)
+    ]
+    (root / "phenotype").mkdir()
+    (root / "phenotype" / "madrs.tsv").write_text("\n".join(["participant_id\tsession_id\tscore", *scores]) + "\n")
+
+
+def make_tiny_study(root: Path, people: int = 2, visits: int = 2, seed: int = 1) -> Path:
+    """Write a PET-only study and return its folder."""
+    rng = np.random.default_rng(seed)
+    root.mkdir(parents=True)
+    description = {"Name": "tiny", "BIDSVersion": "1.10.0", "DatasetType": "raw"}
+    (root / "dataset_description.json").write_text(json.dumps(description))
+    write_tables(root, people)
+    scans = [
+        (f"sub-{person + 1:02d}", session, truth(person, visit))
+        for person in range(people)
+        for visit, session in enumerate(["ses-baseline", "ses-week8"][:visits])
+    ]
+    for person, session, binding in scans:
+        write_pet(root / person / session / "pet", f"{person}_{session}", binding, rng)
+    write_segmentation(root / "derivatives" / "segmentation", [scan[:2] for scan in scans])
+    return root
