@@ -1,18 +1,29 @@
 """Proton spectroscopy: from the file to concentrations with error bars."""
 
+from typing import TYPE_CHECKING
+
 from neurochem.mrs.basis import Basis, read_basis, write_basis
 from neurochem.mrs.fit import fit
 from neurochem.mrs.nifti import write
+from neurochem.mrs.preprocess import Preprocessed, preprocess
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
 from neurochem.mrs.read import read, read_raw
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
+from neurochem.mrs.resonances import resonance_basis, resonance_names
+from neurochem.mrs.simulate import simulate, simulate_water
 from neurochem.mrs.spectra import Acquisition, Spectrum, noise_sd
 from neurochem.mrs.tissue import Tissue
 from neurochem.mrs.water import WaterAmplitude, water_amplitude
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from neurochem.results import FitResult
+
 __all__ = [
     "Acquisition",
     "Basis",
+    "Preprocessed",
     "Relaxation",
     "Spectrum",
     "Times",
@@ -21,15 +32,28 @@ __all__ = [
     "WaterAmplitude",
     "fit",
     "noise_sd",
+    "plot_fit",
+    "preprocess",
     "quantify",
     "read",
     "read_basis",
     "read_raw",
     "relaxation_set",
     "relaxation_sets",
+    "resonance_basis",
+    "resonance_names",
     "signal_fraction",
+    "simulate",
+    "simulate_water",
     "water_amplitude",
     "water_scaled",
     "write",
     "write_basis",
 ]
+
+
+def plot_fit(fit: "FitResult", ax: "Axes | None" = None) -> "Axes":
+    """Draw a fitted spectrum; see `neurochem.mrs.plots.plot_fit`, which is loaded now (matplotlib takes its time)."""
+    from neurochem.mrs import plots
+
+    return plots.plot_fit(fit, ax)

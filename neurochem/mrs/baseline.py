@@ -54,7 +54,7 @@ BASELINES: Registry[BaselineMaker] = Registry("baseline")
 
 
 @BASELINES.register(name="none", reference="no baseline at all")
-def no_baseline(points: int, span_ppm: float, dimension_per_ppm: float) -> Baseline:  # noqa: ARG001 - one signature for all
+def no_baseline(points: int, span_ppm: float, dimension_per_ppm: float) -> Baseline:
     """Return a baseline without curves."""
     return Baseline(np.zeros((points, 0)), np.zeros(0))
 

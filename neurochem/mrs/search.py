@@ -82,7 +82,7 @@ def search(setup: Setup, choice: BaselineChoice) -> Found:
     return Found(_fit(setup, [first.theta], baseline, rows, unit, 200), baseline, dimension, unit)
 
 
-def _fit(  # noqa: PLR0913, PLR0917 - one argument for each part of the problem
+def _fit(
     setup: Setup, starts: Sequence[FloatArray], baseline: Baseline, rows: Rows | None, unit: float, iterations: int
 ) -> SeparableFit:
     lower, upper, sd = _bounds(setup)
