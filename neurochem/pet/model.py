@@ -19,7 +19,7 @@ from neurochem.registry import Registry
 from neurochem.results import Axis, Estimate, FitResult
 from neurochem.units import BoolArray, FloatArray
 
-MODELS: Registry["KineticModel"] = Registry("PET model", package="neurochem.pet.models")
+MODELS: Registry["KineticModel"] = Registry("PET model", package="neurochem.pet.kinetics")
 
 # Unit of every parameter name that a model may report.
 PARAMETER_UNITS = {

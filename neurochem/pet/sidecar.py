@@ -118,7 +118,7 @@ def scan_timing(sidecar: Mapping[str, Any], *, where: str, isotope: str | None =
 
 
 def _series(sidecar: Mapping[str, Any], field: str, where: str) -> FloatArray:
-    if field not in sidecar:
+    if sidecar.get(field) is None:
         msg = f"{where}: field '{field}' is missing; give a list of seconds, one a frame"
         raise FileFormatError(msg)
     try:

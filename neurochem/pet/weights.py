@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neurochem.pet.decay import decay_constant_per_min
+from neurochem.pet.decay import frame_decay_factor
 from neurochem.pet.frames import Frames
 from neurochem.units import FloatArray
 
@@ -31,11 +31,11 @@ def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None, 
 
     Notes
     -----
-    Undecayed counts are Poisson: var(C) is proportional to C D/d with D the decay factor at mid-frame. Activity is
+    Undecayed counts are Poisson: var(C) is proportional to C D/d with D the exact decay factor of the frame. Activity is
     floored at 1 % of its peak.
     """
     peak = float(np.max(activity, initial=0.0))
     floored = np.maximum(activity, ACTIVITY_FLOOR * peak) if peak > 0 else np.ones(len(frames))
-    rate = 0.0 if isotope is None else decay_constant_per_min(isotope)
-    weights = frames.duration_min * np.exp(-rate * frames.mid_min) / floored
+    decay = 1.0 if isotope is None else frame_decay_factor(frames.start_min, frames.duration_min, isotope)
+    weights = frames.duration_min / (floored * decay)
     return weights / np.max(weights) if relative else weights
