@@ -74,7 +74,10 @@ class Basis:
         fids = frozen_array(np.asarray(self.fids, dtype=np.complex128))
         label = self.source or "basis"
         if fids.ndim != 2 or fids.shape[0] != len(self.names) or len(set(self.names)) != len(self.names):
-            msg = f"{label}: fids has shape {fids.shape} for {len(self.names)} names; give one row and one distinct name an element"
+            msg = (
+                f"{label}: fids has shape {fids.shape} for {len(self.names)} names; "
+                "give one row and one distinct name for each element."
+            )
             raise InputError(msg)
         if not np.isfinite(fids).all() or not (np.abs(fids).max(axis=1, initial=0.0) > 0).all():
             msg = f"{label}: every FID must be finite and not all zero. Leave such elements out."
@@ -107,7 +110,7 @@ class Basis:
     @property
     def time_s(self) -> FloatArray:
         """Time of each point (s)."""
-        return np.arange(self.points) * self.dwell_s
+        return np.arange(self.points, dtype=float) * self.dwell_s
 
     @property
     def ppm(self) -> FloatArray:
@@ -160,7 +163,10 @@ class Basis:
     def _check(self, spectrum: Spectrum, *, allow_mismatch: bool) -> None:
         where = f"basis {self.source or '(in memory)'}, spectrum {spectrum.source or spectrum.name}"
         if self.nucleus != spectrum.nucleus:
-            msg = f"{where}: nucleus is {self.nucleus} and {spectrum.nucleus}; they must be equal. Give a basis of {spectrum.nucleus}."
+            msg = (
+                f"{where}: nucleus is {self.nucleus} and {spectrum.nucleus}; they must be equal. "
+                f"Give a basis of {spectrum.nucleus}."
+            )
             raise BasisMismatchError(msg)
         if abs(self.larmor_mhz / spectrum.larmor_mhz - 1.0) > FIELD_TOLERANCE:
             msg = (
@@ -275,8 +281,7 @@ def write_basis(basis: Basis, path: str | Path) -> Path:
     Path
         The file written.
     """
-    time_s = np.arange(basis.points) * basis.dwell_s
-    fids = basis.fids * np.exp(2j * np.pi * (4.65 - basis.reference_ppm) * basis.larmor_mhz * time_s)
+    fids = basis.fids * np.exp(2j * np.pi * (4.65 - basis.reference_ppm) * basis.larmor_mhz * basis.time_s)
     top = {
         "FWHMBA": "0.", "HZPPPM": repr(basis.larmor_mhz), "ECHOT": f"{1e3 * (basis.echo_time_s or 0.0):.10g}",
         "SEQ": basis.sequence, "IDBASI": "neurochem", "BADELT": repr(basis.dwell_s),

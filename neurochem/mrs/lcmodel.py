@@ -144,7 +144,8 @@ def parse_basis(path: Path) -> BasisFile:
         raise FileFormatError(msg)
     general = {**_assignments(top), **_assignments(rest.split("$END", 1)[0])}
     points, dwell = int(_number(general, "NDATAB", path)), _number(general, "BADELT", path)
-    names, fids = [], []
+    names: list[str] = []
+    fids: list[ComplexArray] = []
     for fields, body in _blocks(rest):
         name = fields.get("METABO", f"element {len(names) + 1}")
         concentration = _number(fields, "CONC", path, default=1.0) * _number(fields, "VOLUME", path, default=1.0)

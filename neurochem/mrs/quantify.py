@@ -19,6 +19,8 @@ from neurochem.results import Estimate, FitResult
 # Pure water: 1000 g / 18.015 g/mol (mmol/kg).
 WATER_MOLALITY = 55510.0
 _UNITS = ("mmol/kg", "mM")
+# Total creatine of healthy tissue is 6 to 10 mmol/kg; half of the least and one and a third of the most raise a flag.
+PLAUSIBLE_CREATINE = (3.0, 13.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
     tissue: Tissue,
     relaxation: str | Relaxation = "default",
     unit: str = "mmol/kg",
+    water_scale: float = 1.0,
     echo_time_s: float | None = None,
     repetition_time_s: float | None = None,
     water_echo_time_s: float | None = None,
@@ -145,6 +148,9 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
         Name of a set ("default", "fsl-mrs") or times of your own.
     unit : str
         "mmol/kg" of tissue water, or "mM" (mmol per litre of tissue).
+    water_scale : float
+        What the water reference must be multiplied by to be on the scale of the metabolite data, where gain or the
+        number of summed averages differ; files do not say.
     echo_time_s, repetition_time_s, water_echo_time_s, water_repetition_time_s : float, optional
         TE and TR (s) of both scans, where the headers lack them or are wrong; they win over the headers.
 
@@ -178,7 +184,10 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
     times = relaxation
     if not isinstance(times, Relaxation):
         times = relaxation_set(times, float(fit.settings["larmor_mhz"]))
-    amplitude = water_amplitude(reference)
+    if not (math.isfinite(water_scale) and water_scale > 0.0):
+        msg = f"water_scale is {water_scale}; it must be positive. Leave it out where both scans have one scale."
+        raise InputError(msg)
+    amplitude = water_amplitude(reference).scaled(water_scale)
     common = _water_factor(tissue, times.water, water_timing, unit) * 2.0 / amplitude.value
     common *= float(fit.settings["basis_proton_amplitude"])
     broad = set(fit.settings.get("macromolecules", ()))
@@ -186,7 +195,7 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
     factors = {name: common / fraction for name, fraction in left.items()}
     settings = dict(fit.settings) | {
         "quantification": _record(tissue, times, timing, water_timing, amplitude, left)
-        | {"unit": unit, "factors": factors}
+        | {"unit": unit, "water_scale": water_scale, "factors": factors}
     }
     return _scaled(fit, factors, amplitude, unit, settings)
 
@@ -249,15 +258,26 @@ def _scaled(
     }  # fmt: skip
     result = FitResult(**record)
     totals = add_totals(result) if fit.success else _nan_totals(fit, unit)
-    return FitResult(**(record | {"estimates": estimates | totals, "flags": (*fit.flags, *_flags(relative))}))
+    flags = (*fit.flags, *_flags(relative, estimates | totals))
+    return FitResult(**(record | {"estimates": estimates | totals, "flags": flags}))
 
 
 def _nan_totals(fit: FitResult, unit: str) -> dict[str, Estimate]:
     return {name: replace(fit[name], unit=unit) for name in TOTALS if name in fit and name not in fit.covariance_names}
 
 
-def _flags(relative: float) -> tuple[Flag, ...]:
-    if relative <= 0.05:
-        return ()
-    message = f"the water amplitude has a standard error of {100 * relative:.1f} %, expected at most 5 %"
-    return (Flag("uncertain_water", message),)
+def _flags(relative: float, estimates: Mapping[str, Estimate]) -> list[Flag]:
+    """Return what is suspicious about the scale of the concentrations."""
+    flags = []
+    if relative > 0.05:
+        message = f"the water amplitude has a standard error of {100 * relative:.1f} %, expected at most 5 %"
+        flags.append(Flag("uncertain_water", message))
+    creatine = next((estimates[name] for name in ("tCr", "Cr") if name in estimates), None)
+    low, high = PLAUSIBLE_CREATINE
+    if creatine is not None and not low <= creatine.value <= high and math.isfinite(creatine.value):
+        message = (
+            f"{creatine.name} is {creatine.value:.3g} {creatine.unit}, tissue holds 6 to 10: check that the water "
+            "reference has the gain and averages of the metabolite scan (water_scale)"
+        )
+        flags.append(Flag("implausible_scale", message))
+    return flags

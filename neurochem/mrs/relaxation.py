@@ -11,7 +11,7 @@ from neurochem.errors import InputError, unknown_name
 # Field strengths (T) that the table covers, and proton frequencies (MHz) around them.
 _PROTON_MHZ_PER_T = 42.577
 _FIELD_TOLERANCE = 0.06
-_ALIASES = {"scyllo": "sIns", "si": "sIns", "mi": "Ins", "m-ins": "Ins", "cho": "GPC", "glth": "GSH"}
+_ALIASES = {"scyllo": "sIns", "si": "sIns", "mi": "Ins", "m-ins": "Ins", "cho": "GPC"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from neurochem.errors import unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.lineshape import gauss_variance
 from neurochem.mrs.macromolecules import macromolecule_fids
@@ -111,13 +112,11 @@ def resonance_basis(
     UnknownNameError
         If a metabolite is not in the table.
     """
-    from neurochem.errors import unknown_name
-
     names = resonance_names() if metabolites is None else tuple(metabolites)
     for name in names:
         if name not in _MULTIPLETS:
             raise unknown_name(name, _MULTIPLETS, kind="metabolite in the table of resonances")
-    time_s = np.arange(points) * dwell_s
+    time_s = np.arange(points, dtype=float) * dwell_s
     decay = np.exp(-gauss_variance(linewidth_hz) * time_s**2)
     fids = np.array([_fid(name, time_s, larmor_mhz) for name in names]) * decay
     basis = Basis(

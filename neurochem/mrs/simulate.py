@@ -84,7 +84,7 @@ def simulate(  # noqa: PLR0913 - keywords of one spectrum
     amplitudes = _amplitudes(basis, concentrations)
     if tissue is not None:
         amplitudes = amplitudes * _weights(basis, tissue, relaxation, repetition_time_s, echo)
-    time_s = np.arange(count) * dwell
+    time_s = np.arange(count, dtype=float) * dwell
     fids = resample(basis.fids, basis.dwell_s, new_dwell_s=dwell, points=count)
     narrow = np.exp(decay_exponent(lorentz_gamma(lorentz_hz), gauss_variance(gauss_hz), time_s))
     wide = np.exp(decay_exponent(0.0, gauss_variance(broad_gauss_hz), time_s))
@@ -144,7 +144,7 @@ def simulate_water(  # noqa: PLR0913 - keywords of one spectrum
     timing = Timing(repetition_time_s, echo_time_s)
     shares = tissue.water_fractions()
     signal = sum(shares[key] * timing.signal(times.water[key]) for key in shares)
-    time_s = np.arange(points) * dwell_s
+    time_s = np.arange(points, dtype=float) * dwell_s
     exponent = decay_exponent(lorentz_gamma(lorentz_hz), gauss_variance(gauss_hz), time_s)
     fid = 2.0 * WATER_MOLALITY * signal * proton_amplitude * np.exp(exponent)
     fid = fid * np.exp(1j * np.radians(phase_deg) + 2j * np.pi * shift_hz * time_s)
@@ -186,4 +186,4 @@ def _noise(points: int, sd: float, rng: np.random.Generator | None) -> ComplexAr
     if rng is None:
         msg = "noise_sd is positive but rng is missing; give rng=numpy.random.default_rng(seed)"
         raise InputError(msg)
-    return sd * (rng.standard_normal(points) + 1j * rng.standard_normal(points))
+    return np.asarray(sd * (rng.standard_normal(points) + 1j * rng.standard_normal(points)), dtype=complex)

@@ -94,7 +94,7 @@ def line_amplitude(fid: ComplexArray, dwell_s: float, centre_hz: float, half_wid
 
     def solve(theta: FloatArray) -> tuple[ComplexArray, ComplexArray]:
         columns = np.column_stack([line(theta), np.ones_like(offset), offset])
-        solution = np.linalg.lstsq(columns, data, rcond=None)[0]
+        solution = np.asarray(np.linalg.lstsq(columns, data, rcond=None)[0], dtype=complex)
         return solution, columns @ solution - data
 
     def residual(theta: FloatArray) -> FloatArray:

@@ -133,7 +133,7 @@ class Spectrum:
     @property
     def time_s(self) -> FloatArray:
         """Time of each point (s), from zero at the top of the echo."""
-        return np.arange(self.points) * self.dwell_s
+        return np.arange(self.points, dtype=float) * self.dwell_s
 
     @property
     def frequency_hz(self) -> FloatArray:

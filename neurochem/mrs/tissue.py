@@ -37,7 +37,10 @@ class Tissue:
                 raise InputError(msg)
         total = sum(values.values())
         if abs(total - 1.0) > _SUM_TOLERANCE:
-            msg = f"tissue fractions {values} sum to {total:g}; they must sum to 1 within {_SUM_TOLERANCE}. Check the segmentation."
+            msg = (
+                f"tissue fractions {values} sum to {total:g}; they must sum to 1 within {_SUM_TOLERANCE}. "
+                "Check the segmentation."
+            )
             raise InputError(msg)
         if values["csf"] / total > 0.999:
             msg = f"tissue fractions {values} leave no tissue besides CSF; a concentration in tissue is not defined."

@@ -108,7 +108,7 @@ def _partner(path: Path, suffix: str) -> Path:
 
 
 def _twix(path: Path) -> Converted:
-    from mapvbvd import mapVBVD
+    from mapvbvd import mapVBVD  # type: ignore[import-untyped] # ships no types
     from spec2nii.Siemens.twixfunctions import process_twix
 
     twix = mapVBVD(path, quiet=True)

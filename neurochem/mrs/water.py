@@ -1,11 +1,12 @@
 """The amplitude of unsuppressed water at the top of the echo."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neurochem.errors import InputError
+from neurochem.mrs.lineshape import voigt_fwhm
 from neurochem.mrs.spectra import Spectrum
 from neurochem.units import FloatArray
 
@@ -32,6 +33,10 @@ class WaterAmplitude:
     stderr: float
     fwhm_hz: float
     points: int
+
+    def scaled(self, factor: float) -> "WaterAmplitude":
+        """Return the amplitude on another scale."""
+        return replace(self, value=self.value * factor, stderr=self.stderr * factor)
 
 
 def water_amplitude(water: Spectrum) -> WaterAmplitude:
@@ -99,6 +104,4 @@ def _extrapolate(
 
 
 def _width(coefficients: FloatArray) -> float:
-    from neurochem.mrs.lineshape import voigt_fwhm
-
     return voigt_fwhm(max(float(coefficients[0]), 0.0), max(float(coefficients[1]), 0.0))

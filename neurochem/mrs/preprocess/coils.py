@@ -38,11 +38,14 @@ def coil_weights(signal: ComplexArray, *, noise: ComplexArray) -> ComplexArray:
     ----------
     Rodgers CT, Robson MD (2010), Magn Reson Med 63:881.
     """
-    coils, points = signal.shape[-2:]
+    coils = signal.shape[-2]
     tail = np.moveaxis(noise[..., -(noise.shape[-1] // 5) :], -2, 0).reshape(coils, -1)
     tail = tail - tail.mean(axis=1, keepdims=True)
     if tail.shape[1] < _SAMPLES_A_COIL * coils:
-        msg = f"{tail.shape[1]} noise samples for {coils} coils; at least {_SAMPLES_A_COIL * coils} are needed. Give a longer FID."
+        msg = (
+            f"{tail.shape[1]} noise samples for {coils} coils; at least {_SAMPLES_A_COIL * coils} are needed. "
+            "Give a longer FID."
+        )
         raise InputError(msg)
     covariance = tail @ tail.conj().T / tail.shape[1]
     # a scan without noise still combines: by sensitivity alone
