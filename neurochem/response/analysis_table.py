@@ -146,8 +146,9 @@ def _marker(rows: pd.DataFrame, patients: pd.DataFrame, question: Question, visi
     else:
         second = values_at(rows, visit).reindex(patients.index)
         parts.append((visit, second))
-        value, se = change(first["value"], second["value"], first["se"], second["se"])
-    table = pd.DataFrame({"marker": value, "marker_se": se}, index=patients.index).astype(float)
+        difference, noise = change(first["value"], second["value"], first["se"], second["se"])
+        value, se = pd.Series(difference, index=patients.index), pd.Series(noise, index=patients.index)
+    table = pd.DataFrame({"marker": value, "marker_se": se}).astype(float)
     if question.at == "change":
         table["baseline_marker"] = first["value"].astype(float)
         table["baseline_marker_se"] = first["se"].astype(float)
@@ -158,8 +159,10 @@ def _marker(rows: pd.DataFrame, patients: pd.DataFrame, question: Question, visi
 
 
 def _no_marker(person: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> str:
-    gone = [(visit, part) for visit, part in parts if pd.isna(part.loc[person, "value"])]
-    return why_missing(gone[0][0], gone[0][1].loc[person, "qc"]) if gone else ""
+    for visit, part in parts:
+        if part["value"].isna()[person]:
+            return why_missing(visit, part["qc"][person])
+    return ""
 
 
 def _terms(cohort: Cohort, patients: pd.DataFrame, question: Question) -> tuple[str, ...]:
@@ -168,7 +171,7 @@ def _terms(cohort: Cohort, patients: pd.DataFrame, question: Question) -> tuple[
     if question.at == "change":
         terms.append("baseline_marker")
     arms = cohort.levels.get("arm", ())
-    if question.adjust_arm and len(arms) > 1 and patients["arm"].nunique() > 1:
+    if question.adjust_arm and len(arms) > 1 and len(set(patients["arm"].dropna())) > 1:
         terms.append("arm")
     return tuple(dict.fromkeys([*terms, *question.covariates]))
 

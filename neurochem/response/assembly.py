@@ -111,7 +111,7 @@ def _levels(people: pd.DataFrame, declared: Mapping[str, Any]) -> dict[str, tupl
         order = [str(level) for level in declared.get(column, ()) if str(level) in present]
         if not order:
             first = [name for name in _REFERENCES if name in {level.casefold() for level in present}]
-            order = sorted(present, key=lambda level: (level.casefold() not in first[:1], level))  # noqa: B023 - used at once
+            order = sorted(present, key=lambda level: (level.casefold() not in first[:1], level))
         order += sorted(present - set(order))
         found[column] = tuple(order)
     return found

@@ -1,7 +1,5 @@
 """A marker at baseline, its change under treatment, and the errors of both."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -68,15 +66,6 @@ def reliable_change(first: ArrayLike, second: ArrayLike, first_se: ArrayLike, se
     """
     difference, se = change(first, second, first_se, second_se)
     return difference / se
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerChoice:
-    """Which marker, of which region and model; None takes the only one there is."""
-
-    marker: str
-    region: str | None = None
-    model: str | None = None
 
 
 def values_at(rows: pd.DataFrame, visit: str) -> pd.DataFrame:

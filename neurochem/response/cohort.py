@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from neurochem.errors import CohortError, InputError, unknown_name
+from neurochem.errors import InputError, unknown_name
 from neurochem.response.assembly import assemble
 from neurochem.response.problems import Problem, cohort_error, errors_of
 from neurochem.response.scales import Scale, find_scale
@@ -93,6 +93,13 @@ class Cohort:
     <Cohort of 2 patients, 0 controls; visits baseline, week8; scales hamd17; markers BPND midbrain>
     """
 
+    _people: pd.DataFrame
+    _visits: pd.DataFrame
+    _scores: pd.DataFrame
+    _markers: pd.DataFrame
+    _levels: dict[str, tuple[str, ...]]
+    _scales: dict[str, Scale]
+    _warnings: tuple[Problem, ...]
     __slots__ = ("_levels", "_markers", "_people", "_scales", "_scores", "_visits", "_warnings")
 
     def __init__(
@@ -346,7 +353,8 @@ def _long_scores(frame: pd.DataFrame, participant: str, scores: Mapping[str, Map
 
 def _long_markers(frame: pd.DataFrame, participant: str, markers: Sequence[MarkerColumn]) -> pd.DataFrame:
     if not markers:
-        raise CohortError("markers is empty; name at least one marker column")  # noqa: EM101 - one short sentence
+        msg = "markers is empty; name at least one marker column"
+        raise InputError(msg)
     parts = []
     for item in markers:
         missing = frame[item.column].isna()

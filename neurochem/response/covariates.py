@@ -65,7 +65,7 @@ def encode_covariates(table: pd.DataFrame, levels: Mapping[str, Sequence[str]]) 
             known = [level for level in levels.get(name, sorted(set(texts))) if (texts == level).any()]
             references[str(name)] = known[0]
             names += [f"{name}[{level}]" for level in known[1:]]
-            columns += [(texts == level).to_numpy(dtype=float) for level in known[1:]]
+            columns += [np.asarray(texts == level, dtype=float) for level in known[1:]]
             categorical += [True] * (len(known) - 1)
         else:
             names.append(str(name))

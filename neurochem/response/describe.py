@@ -37,7 +37,7 @@ def describe(fit: FitResult) -> str:
 
 def _association(fit: FitResult) -> str:
     marker, outcome = _marker(fit), _outcome(fit)
-    n = int(fit.diagnostics["n"])
+    people = f"{int(fit.diagnostics['n'])} patients"
     if fit.failed:
         reasons = "; ".join(flag.message for flag in fit.flags if flag.severity == "failure")
         return f"Whether {marker} is associated with {outcome} cannot be estimated: {reasons}."
@@ -46,9 +46,9 @@ def _association(fit: FitResult) -> str:
     shown = low > 0.0 or high < 0.0
     if shown:
         verb = _direction(fit, slope.value)
-        start = f"In {n} patients a higher {marker} is associated with {verb} {outcome}"
+        start = f"In {people} a higher {marker} is associated with {verb} {outcome}"
     else:
-        start = f"In {n} patients it is not shown that {marker} is associated with {outcome}"
+        start = f"In {people} it is not shown that {marker} is associated with {outcome}"
     return f"{start}: {_numbers(fit, slope, low, high)}{_adjustment(fit.settings)}."
 
 
@@ -121,6 +121,11 @@ def _noise(fit: FitResult) -> str:
     text = f"Reliability of the marker given the other terms is {share:.2f} (tau^2 / (tau^2 + mean s^2))"
     if share >= NOTABLE_RELIABILITY:
         return f"{text}: noise of the scans hardly changes the slope."
+    if share <= 0.0 and fit.settings.get("at") == "change":
+        return (
+            f"{text}: the change spreads no more than the noise of the scans, so its slope must not be read as that of "
+            "a change; it borrows from the level of the marker, which the noisy baseline value does not hold constant."
+        )
     if share <= 0.0:
         return f"{text}: the spread of the marker is no larger than the noise of the scans, so the slope says nothing."
     if fit.settings.get("at") == "change":
@@ -139,8 +144,9 @@ def _left_out(settings: Mapping[str, Any]) -> str:
     if not flow or not dropped:
         return ""
     reasons = Counter(str(item["reason"]) for item in dropped)
-    listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-    return f"{flow['dropped']} of {flow['patients']} patients were left out ({listed})."
+    listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
+    verb = "was" if flow["dropped"] == 1 else "were"
+    return f"{flow['dropped']} of {flow['patients']} patients {verb} left out ({listed})."
 
 
 def _sentence(message: str) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from neurochem.naming import QC_VALUES
 from neurochem.response.problems import Problem, listed
-from neurochem.response.tables import FILE, LINE
+from neurochem.response.tables import FILE, LINE, grouped
 from neurochem.response.validation import SE_SOURCES, SENTINELS, WITH_VALUE, Tables, marker_label, problem_at
 
 # Units of a concentration, in which exactly zero is a fit that found nothing and not a measurement.
@@ -109,7 +109,7 @@ def _looks_like_percent(values: pd.DataFrame) -> pd.Series:
 def _counted(tables: Tables, rows: pd.DataFrame, rule: str, column: str, words: str, remedy: str) -> list[Problem]:
     """Return one warning a marker, with counts by site when sites are known."""
     problems = []
-    for (marker, region), some in rows.groupby(["marker", "region"], sort=False):
+    for (marker, region), some in grouped(rows, ["marker", "region"]):
         by_site = ""
         if "site" in tables.people.columns:
             sites = tables.people.drop_duplicates("participant_id").set_index("participant_id")["site"]
@@ -124,7 +124,7 @@ def _counted(tables: Tables, rows: pd.DataFrame, rule: str, column: str, words: 
 def _units(tables: Tables) -> list[Problem]:
     problems = []
     rows = tables.markers.loc[tables.markers["value"].notna()]
-    for (marker, region), some in rows.groupby(["marker", "region"], sort=False):
+    for (marker, region), some in grouped(rows, ["marker", "region"]):
         units = some["unit"].fillna("n/a").value_counts()
         if len(units) > 1:
             found = " and ".join(f"'{unit}' ({count} rows)" for unit, count in units.items())
@@ -139,7 +139,7 @@ def _models(tables: Tables) -> list[Problem]:
     """Refuse a marker whose scans went through different models; scans that all went through all models are fine."""
     problems = []
     fitted = tables.markers.loc[tables.markers["model"].notna() | tables.markers["value"].notna()]
-    for (marker, region), some in fitted.groupby(["marker", "region"], sort=False):
+    for (marker, region), some in grouped(fitted, ["marker", "region"]):
         models = some["model"].fillna("n/a").value_counts()
         if len(models) < 2:
             continue
@@ -156,7 +156,7 @@ def _models(tables: Tables) -> list[Problem]:
 
 def _spread_and_missing(tables: Tables) -> list[Problem]:
     problems = []
-    for (marker, region), some in tables.markers.groupby(["marker", "region"], sort=False):
+    for (marker, region), some in grouped(tables.markers, ["marker", "region"]):
         label, name = marker_label(marker, region), str(some[FILE].iloc[0])
         values = some["value"].dropna()
         if len(values) > 2 and math.isclose(values.min(), values.max(), rel_tol=1e-12):

@@ -159,7 +159,7 @@ def reliability_record(data: ModelData) -> tuple[dict[str, float], tuple[Flag, .
     if not found.value < LOW_RELIABILITY:
         return numbers, ()
     if found.tau2 <= 0.0:
-        message = "the scans' errors explain all of the marker's spread: its slope cannot be told from noise"
+        message = "the scans' errors explain all of the spread of the marker: people cannot be told apart by it"
         return numbers, (Flag("no_spread_beyond_noise", message, parameter=SLOPE),)
     message = f"reliability of the marker is {found.value:.2f}: the slope is shrunk to about that share of the true one"
     return numbers, (Flag("low_reliability", message, parameter=SLOPE),)

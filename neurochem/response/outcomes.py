@@ -39,13 +39,13 @@ _PERCENT_NOTE = "percent change divides by an error-prone baseline and couples o
 OUTCOME_TYPES = {
     item.name: item
     for item in (
-        OutcomeType("change", "points", "endpoint minus baseline score (negative = better)", False, True),
+        OutcomeType("change", "points", "endpoint minus baseline score, negative = better", False, True),
         OutcomeType("endpoint", "points", "endpoint score", False, True),
         OutcomeType(
-            "percent_change", "%", "100 (endpoint - baseline) / baseline (negative = better)", False, True, _PERCENT_NOTE
+            "percent_change", "%", "100 (endpoint - baseline) / baseline, negative = better", False, True, _PERCENT_NOTE
         ),
         OutcomeType(
-            "percent_reduction", "%", "100 (baseline - endpoint) / baseline (positive = better)", False, False,
+            "percent_reduction", "%", "100 (baseline - endpoint) / baseline, positive = better", False, False,
             _PERCENT_NOTE,
         ),
         OutcomeType("response", "", "percent reduction of at least 50", True, False),
@@ -124,7 +124,7 @@ def outcome_values(kind: str, baseline: ArrayLike, endpoint: ArrayLike, scale: S
     first, last = np.broadcast_arrays(np.asarray(baseline, dtype=float), np.asarray(endpoint, dtype=float))
     values = {
         "change": lambda: score_change(first, last),
-        "endpoint": lambda: last.copy(),
+        "endpoint": last.copy,
         "percent_change": lambda: -percent_reduction(first, last),
         "percent_reduction": lambda: percent_reduction(first, last),
         "response": lambda: is_response(first, last).astype(float),

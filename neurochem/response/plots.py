@@ -1,5 +1,6 @@
 """Figures of associations. Every function draws into `ax`, or into a new figure, and returns the axes."""
 
+import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "
         if part.any():
             _draw_intervals(ax, table.loc[part], rows[part], shade, sign)
     for row, (_, line) in zip(rows, table.iterrows(), strict=True):
-        text = _row_text(line) if line["success"] else "cannot be estimated"
+        text = _row_text(line) if line["success"] else f"cannot be estimated ({line['flags']})"
         ax.annotate(text, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     ax.set_yticks(rows, [f"{name}  n = {n}" for name, n in zip(table["name"], table["n"], strict=True)], fontsize=9)
     ax.set_ylim(-0.6, len(table) - 0.4)
@@ -92,7 +93,7 @@ def _label_forest(ax: "Axes", results: Mapping[str, FitResult], model: str) -> N
     ax.set_title(f"{outcome.strip()}: {meaning}" if meaning else outcome, fontsize=10, loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
-    if any(settings.get("at") for settings in (fit.settings for fit in results.values())):
+    if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=8, loc="best")
 
 
@@ -120,23 +121,36 @@ def plot_association(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
         ax.set_ylabel(label(fit.axis.data_name, fit.axis.data_unit))
     if fit.failed or fit.axis is None:
         reason = "; ".join(flag.message for flag in fit.flags if flag.severity == "failure")
-        ax.text(
-            0.5, 0.5, f"cannot be estimated:\n{reason}", ha="center", va="center", transform=ax.transAxes, wrap=True
-        )
+        words = "\n".join(["cannot be estimated:", *textwrap.wrap(reason, 60)])
+        ax.text(0.5, 0.5, words, ha="center", va="center", transform=ax.transAxes, fontsize=9)
+        ax.set_xticks([])
+        ax.set_yticks([])
         return ax
     marker = np.asarray(fit.axis.values)
     noise = np.array([float(value) for value in fit.settings["rows"]["marker_se"]])
     bars = np.where(np.isfinite(noise), noise, 0.0)
     ax.errorbar(
-        marker, fit.data, xerr=bars, fmt="o", color=BLACK, ecolor=GREY, elinewidth=0.9, markersize=4,
+        marker, _height(fit), xerr=bars, fmt="o", color=BLACK, ecolor=GREY, elinewidth=0.9, markersize=4,
         label="patients, ± 1 standard error of the scan",
     )  # fmt: skip
     grid = np.linspace(float((marker - bars).min()), float((marker + bars).max()), 200)
     centre, low, high = _line(fit, grid)
     ax.fill_between(grid, low, high, color=VERMILLION, alpha=0.18, linewidth=0, label="95 % band")
     ax.plot(grid, centre, color=VERMILLION, linewidth=1.8, label=_slope_text(fit))
-    ax.legend(frameon=False, fontsize=8)
+    if fit.model == "logistic":
+        # room above the people at 1, where no point can be
+        ax.set_ylim(-0.12, 1.42)
+        ax.set_yticks(np.linspace(0.0, 1.0, 6))
+    ax.legend(frameon=False, fontsize=8, loc="upper left" if fit.model == "logistic" else "best")
     return ax
+
+
+def _height(fit: FitResult) -> FloatArray:
+    """Return where people are drawn: at their outcome, those at 0 and 1 a little apart so that none hides another."""
+    if fit.model != "logistic":
+        return np.asarray(fit.data)
+    steps = 0.018 * (np.arange(fit.data.size) % 5)
+    return np.where(fit.data > 0.5, 1.0 + steps, -steps)
 
 
 def _line(fit: FitResult, grid: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

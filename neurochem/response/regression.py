@@ -1,7 +1,7 @@
 """Regression of an outcome on one marker with covariates: arrays in, a FitResult with the marker's "slope" out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from neurochem.errors import InputError, unknown_name
-from neurochem.response.covariates import Covariates, encode_covariates
+from neurochem.response.covariates import encode_covariates
 from neurochem.response.linear import fit_linear
 from neurochem.response.logistic import fit_logistic
 from neurochem.response.model_data import Labels, ModelData

@@ -1,7 +1,7 @@
 """Study tables as text with the place of every row, so that a problem can name its line."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from neurochem.units import FloatArray
 FILE, LINE = "_file", "_line"
 _MAY_BE_EMPTY = ("unit", "qc_reason")  # a ratio has no unit, a good scan no reason
 # Cells that mean "missing": BIDS knows one of them, the others are read with a warning.
-_LOOSE_MISSING = ("", "na", "nan", "none", "null", "n.a.", "<na>")
+_LOOSE_MISSING = ("", "na", "nan", "null", "n.a.", "<na>")
 
 
 def read_table(path: Path, name: str, required: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
@@ -175,6 +175,13 @@ def read_sidecar(path: Path, name: str, problems: list[Problem]) -> Mapping[str,
         problems.append(Problem("bad_json", name, None, "", "", f"not valid JSON ({error})", "mend the sidecar"))
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def grouped(table: pd.DataFrame, keys: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """Iterate over the groups of equal keys in the order of their first row; a missing key is None."""
+    for key, rows in table.groupby(list(keys), sort=False, dropna=False):
+        parts = key if isinstance(key, tuple) else (key,)
+        yield tuple(None if part is None or part != part else part for part in parts), rows  # noqa: PLR0124 - NaN alone
 
 
 def strip_places(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,13 +4,13 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise, product
 
 import pandas as pd
 
-from neurochem.naming import QC_VALUES
 from neurochem.response.problems import Problem, listed
 from neurochem.response.scales import Scale, find_scale
-from neurochem.response.tables import FILE, LINE, is_numeric
+from neurochem.response.tables import FILE, LINE, grouped, is_numeric
 
 GROUPS = ("patient", "control")
 SE_SOURCES = ("fit", "crlb", "bootstrap", "profile", "test-retest", "literature", "none")
@@ -146,9 +146,11 @@ def _arm_by_site(tables: Tables) -> list[Problem]:
     people = tables.people
     if not {"arm", "site"} <= set(people.columns):
         return []
-    counts = pd.crosstab(people["site"], people["arm"])
-    empty = [f"arm '{arm}' at site '{site}'" for site in counts.index for arm in counts if counts.loc[site, arm] == 0]
-    if not empty or counts.shape[1] < 2:
+    known = people.dropna(subset=["arm", "site"])
+    there = set(zip(known["site"], known["arm"], strict=True))
+    arms, sites = sorted(set(known["arm"])), sorted(set(known["site"]))
+    empty = [f"arm '{arm}' at site '{site}'" for site, arm in product(sites, arms) if (site, arm) not in there]
+    if not empty or len(arms) < 2:
         return []
     message = f"nobody is in {listed(empty)}"
     remedy = "arm and site are partly the same variable: adjust for site and read the arm with care"
@@ -164,9 +166,9 @@ def _unknown_ids(tables: Tables) -> list[Problem]:
     problems = []
     for table in (tables.visits, tables.scores, tables.markers):
         strange = table.loc[~table["participant_id"].isin(known)]
-        for (_, name), rows in strange.groupby([FILE, "participant_id"], sort=False, dropna=False):
+        for (_, name), rows in grouped(strange, [FILE, "participant_id"]):
             more = f", and {len(rows) - 1} more rows" if len(rows) > 1 else ""
-            shown = "" if pd.isna(name) else str(name)
+            shown = "" if name is None else str(name)
             message = f"participant_id '{shown}' not in {source}{_hint(shown, known)}{more}"
             remedy = f"correct the id or add the person to {source}"
             problems.append(problem_at(rows.iloc[0], "unknown_participant", "participant_id", message, remedy))
@@ -181,13 +183,11 @@ def _unknown_sessions(tables: Tables) -> list[Problem]:
     people = set(tables.people["participant_id"])
     problems = []
     for table in (tables.scores, tables.markers):
-        for (name, person, session), rows in table.groupby(
-            [FILE, "participant_id", "session_id"], sort=False, dropna=False
-        ):
+        for (_, person, session), rows in grouped(table, [FILE, "participant_id", "session_id"]):
             known = [item for item in sessions.get(person, []) if item is not None]
             if person not in people or session in known:
                 continue
-            shown = "" if pd.isna(session) else str(session)
+            shown = "" if session is None else str(session)
             message = f"session_id '{shown}' of {person} not in {source}{_hint(shown, known)}"
             remedy = f"correct it or add the session to {source} (known for {person}: {listed(known) or 'none'})"
             problems.append(problem_at(rows.iloc[0], "unknown_session", "session_id", message, remedy))
@@ -197,8 +197,8 @@ def _unknown_sessions(tables: Tables) -> list[Problem]:
 def _duplicates(table: pd.DataFrame, keys: list[str], value: str) -> list[Problem]:
     problems = []
     repeated = table.loc[table.duplicated(keys, keep=False)]
-    for key, rows in repeated.groupby(keys, sort=False, dropna=False):
-        name = " ".join(str(part) for part in key if not pd.isna(part))
+    for key, rows in grouped(repeated, keys):
+        name = " ".join(str(part) for part in key if part is not None)
         unit = "line" if str(rows[FILE].iloc[0]).endswith(".tsv") else "row"
         found = " and ".join(f"{cell} ({unit} {line})" for cell, line in zip(rows[value], rows[LINE], strict=True))
         message = f"{', '.join(keys)} must be unique, but '{name}' is there {len(rows)} times: {value} {found}"
@@ -277,7 +277,7 @@ def _weeks_increase(tables: Tables) -> list[Problem]:
              if _visit_order(visit) is not None)
         )  # fmt: skip
         weeks = [week for _, week in ranked]
-        if any(later <= earlier for earlier, later in zip(weeks, weeks[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(weeks)):
             shown = ", ".join(f"{v} at week {w:g}" for v, w in zip(others["visit"], others["week"], strict=True))
             message = f"{person}: week does not increase from visit to visit ({shown})"
             problems.append(problem_at(others.iloc[0], "week_order", "week", message, "correct week or visit"))
