@@ -9,6 +9,7 @@ import neurochem
 from neurochem.errors import InputError
 
 if TYPE_CHECKING:
+    from neurochem.results import ResultSet
     from neurochem.study import Config, RunReport
 
 EXIT_OK, EXIT_DEFECT, EXIT_INPUT = 0, 1, 2
@@ -112,8 +113,20 @@ def _group(arguments: argparse.Namespace, config: "Config") -> int:
     report = run_group(arguments.bids_dir, arguments.out_dir, config=config)
     for warning in report.warnings:
         complain(f"neurochem: warning: {warning}")
-    for name, sentence in zip(report.results, report.sentences, strict=True):
-        say(f"{name}: {sentence}")
+    for name, fit in report.results.items():
+        for flag in fit.flagged("slope"):
+            complain(f"neurochem: {flag.severity}: {name}: {flag.message}")
+    say(associations_text(report.results))
     for path in report.written:
         wrote(arguments.out_dir / path)
     return EXIT_OK
+
+
+def associations_text(results: "ResultSet") -> str:
+    """Return the associations as a table for the terminal."""
+    from neurochem.cli.show import table
+    from neurochem.qc.summary import association_table
+
+    record = association_table(results)
+    rows = [[text.replace("\u2212", "-") for text in row] for row in record["rows"]]
+    return table(record["heads"], rows) if rows else "no association could be formed"

@@ -64,7 +64,7 @@ def _draw_panel(upper: "Axes", lower: "Axes", fit: FitResult) -> None:
     lower.axhline(0.0, color=GREY, linewidth=0.7)
     lower.plot(x[used], fit.residual[used], "o-", color=RESIDUAL, markersize=1.8, linewidth=0.6)
     state = "  FAILED" if fit.failed else "  flagged" if fit.flagged() else ""
-    upper.set_title(f"{fit.name}{state}", fontsize=9, loc="left", pad=3, fontweight="bold" if state else "normal")
+    upper.set_title(f"{fit.name}{state}", fontsize=9, loc="left", y=1.03, fontweight="bold" if state else "normal")
     upper.tick_params(labelbottom=False, labelsize=7)
     lower.tick_params(labelsize=7)
     for axes in (upper, lower):

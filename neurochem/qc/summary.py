@@ -33,6 +33,7 @@ def _summary_line(key: tuple[str, str, str], group: Sequence[Mapping[str, str]])
     values = _numbers(group, "value")
     errors = _numbers(group, "se")
     spread = statistics.stdev(values) if len(values) > 1 else math.nan
+    mean_error = statistics.fmean(errors) if errors else math.nan
     digits = decimals(spread)
     states = [row["qc"] for row in group]
     units = sorted({row["unit"] for row in group} - {MISSING})
@@ -44,7 +45,7 @@ def _summary_line(key: tuple[str, str, str], group: Sequence[Mapping[str, str]])
         **{state: states.count(state) for state in QC_VALUES},
         "mean": rounded(statistics.fmean(values), digits) if values else DASH,
         "sd": rounded(spread, digits),
-        "se": rounded(statistics.fmean(errors), digits) if errors else DASH,
+        "se": rounded(mean_error, decimals(mean_error)),
         "unit": ", ".join(units) or "ratio",
     }
 
@@ -60,8 +61,10 @@ def association_table(associations: ResultSet | None) -> dict[str, Any]:
     first = next(iter(associations.values()))
     heads = ["marker (time)", "slope ± standard error", "95 % interval", "unit", "n", "p", "p (Holm)", "verdict"]
     rows = [_association_row(name, fit) for name, fit in associations.items()]
-    outcome = first.axis.data_name if first.axis is not None else "outcome"
-    caption = f"{first.model}: {outcome} a unit of the marker, adjusted for the covariates; Holm's p counts every row."
+    caption = (
+        f"{first.model}: slope of the outcome on the marker, adjusted for the covariates; "
+        "p (Holm) is adjusted for the number of tests."
+    )
     return {"heads": heads, "rows": rows, "words": 1, "caption": caption}
 
 

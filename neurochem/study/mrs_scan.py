@@ -59,7 +59,11 @@ def quantify_mrs(job: ScanJob) -> Quantified:
         markers=markers,
         tables=[_concentrations(job, fit, settings.basis)],
         facts=facts,
-        settings={"markers": list(names), "water reference": water_file.name},
+        settings={
+            "markers": list(names),
+            "water reference": water_file.name,
+            "preprocessing": "; ".join(f"{step.name}: {step.what}" for step in clean.steps),
+        },
     )
 
 

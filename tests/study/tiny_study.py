@@ -53,6 +53,38 @@ def write_pet(folder: Path, stem: str, binding: dict[str, float], rng: np.random
     (folder / f"{stem}_pet.json").write_text(json.dumps(pet_sidecar()))
 
 
+GRID = {"dwell_s": 5e-4, "points": 1024, "larmor_mhz": 127.73, "echo_time_s": 0.030}
+TISSUE = nc.mrs.Tissue(gm=0.6, wm=0.3, csf=0.1)
+AMOUNTS = {"NAA": 10.0, "Cr": 4.5, "PCr": 3.5, "GPC": 1.1, "PCh": 0.5, "Ins": 5.5, "Glu": 8.5, "Gln": 2.8}
+
+
+def basis(**changes) -> nc.mrs.Basis:
+    return nc.mrs.resonance_basis(**{**GRID, **changes}, metabolites=tuple(AMOUNTS), macromolecules=False)
+
+
+def write_mrs(folder: Path, stem: str, rng: np.random.Generator) -> None:
+    elements = basis()
+    timing = {"repetition_time_s": 2.0, "tissue": TISSUE, "rng": rng, "lorentz_hz": 3.0, "gauss_hz": 3.0}
+    spectrum = nc.mrs.simulate(elements, AMOUNTS, noise_sd=0.3, **timing)
+    water = nc.mrs.simulate_water(**GRID, proton_amplitude=elements.proton_amplitude, noise_sd=0.3, **timing)
+    folder.mkdir(parents=True)
+    sidecar = {
+        "ResonantNucleus": ["1H"],
+        "SpectrometerFrequency": [GRID["larmor_mhz"]],
+        "SpectralWidth": 1 / GRID["dwell_s"],
+        "EchoTime": GRID["echo_time_s"],
+        "RepetitionTime": 2.0,
+    }
+    for suffix, data in (("svs", spectrum), ("mrsref", water)):
+        nc.mrs.write(data, folder / f"{stem}_{suffix}.nii.gz")
+        (folder / f"{stem}_{suffix}.json").write_text(json.dumps(sidecar))
+
+
+def write_tissue(path: Path, scans: list[tuple[str, str]]) -> None:
+    rows = [f"{person}\t{visit}\t{TISSUE.gm}\t{TISSUE.wm}\t{TISSUE.csf}" for person, visit in scans]
+    path.write_text("\n".join(["participant_id\tsession_id\tgm\twm\tcsf", *rows]) + "\n")
+
+
 def write_segmentation(root: Path, scans: list[tuple[str, str]]) -> None:
     root.mkdir(parents=True)
     names = "".join(f"{index}\t{name}\n" for index, name in REGIONS.items())
@@ -78,9 +110,9 @@ def write_tables(root: Path, people: int) -> None:
     (root / "phenotype" / "madrs.tsv").write_text("\n".join(["participant_id\tsession_id\tscore", *scores]) + "\n")
 
 
-def make_tiny_study(root: Path, people: int = 2, visits: int = 2, seed: int = 1) -> Path:
-    """Write a PET-only study and return its folder."""
-    rng = np.random.default_rng(seed)
+def make_tiny_study(root: Path, people: int = 2, visits: int = 2, *, spectra: bool = False) -> Path:
+    """Write a study of PET scans, of spectra too if asked for, and return its folder."""
+    rng = np.random.default_rng(1)
     root.mkdir(parents=True)
     description = {"Name": "tiny", "BIDSVersion": "1.10.0", "DatasetType": "raw"}
     (root / "dataset_description.json").write_text(json.dumps(description))
@@ -92,5 +124,13 @@ def make_tiny_study(root: Path, people: int = 2, visits: int = 2, seed: int = 1)
     ]
     for person, session, binding in scans:
         write_pet(root / person / session / "pet", f"{person}_{session}", binding, rng)
-    write_segmentation(root / "derivatives" / "segmentation", [scan[:2] for scan in scans])
+    keys = [scan[:2] for scan in scans]
+    write_segmentation(root / "derivatives" / "segmentation", keys)
+    if spectra:
+        for person, session in keys:
+            write_mrs(root / person / session / "mrs", f"{person}_{session}", rng)
+        write_tissue(root / "derivatives" / "segmentation" / "tissue_fractions.tsv", keys)
+        (root / "code").mkdir()
+        nc.mrs.write_basis(basis(), root / "code" / "basis.BASIS")
+        (root / "code" / "neurochem.toml").write_text('[mrs]\nbasis = "code/basis.BASIS"\nmetabolites = ["Glu", "Glx"]\n')
     return root
