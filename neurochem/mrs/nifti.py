@@ -111,7 +111,7 @@ def read_nifti_mrs(path: Path) -> Acquisition:
         raise
     except Exception as error:
         # nibabel, zlib and fslpy each raise their own class for a damaged file
-        msg = f"{path}: cannot be read as NIfTI ({type(error).__name__}: {error}); the file may be truncated. Copy it again."
+        msg = f"{path}: cannot be read as NIfTI ({type(error).__name__}: {' '.join(str(error).split())}); the file may be truncated. Copy it again."
         raise FileFormatError(msg) from error
 
 

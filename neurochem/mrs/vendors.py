@@ -49,7 +49,7 @@ def read_vendor(path: Path, part: str | None = None) -> Acquisition:
         # each converter raises what it likes for a damaged file; the user needs the file's name and a remedy
         msg = (
             f"{path}: spec2nii cannot read it as {_KINDS.get(path.suffix.casefold(), 'DICOM')} "
-            f"({type(error).__name__}: {error}). Check that the file is complete and is spectroscopy data."
+            f"({type(error).__name__}: {' '.join(str(error).split())}). Check that the file is complete and is spectroscopy data."
         )
         raise FileFormatError(msg) from error
     return _choose(path, list(images), list(names), part)
