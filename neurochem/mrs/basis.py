@@ -19,6 +19,8 @@ from neurochem.units import ComplexArray, FloatArray
 # How far a basis may be from the data before a fit would be wrong in silence.
 FIELD_TOLERANCE = 0.015
 ECHO_TIME_TOLERANCE_S = 0.0021
+# How `write_basis` states the scale, which LCModel prints and does not read.
+_STATED = "neurochem proton_amplitude "
 _BROAD = ("mm", "lip", "mac", "m0.", "m1.", "m2.", "m3.")
 
 
@@ -220,7 +222,8 @@ def read_basis(
     -------
     Basis
         FIDs are numpy's inverse FFT of the blocks, times TRAMP / (VOLUME CONC); `proton_amplitude` is measured on the
-        same singlets, so that concentrations come out right whatever scale the file has.
+        same singlets, so that concentrations come out right whatever scale the file has; a file of `write_basis`
+        states its scale.
 
     Raises
     ------
@@ -251,7 +254,9 @@ def read_basis(
     broad = macromolecules
     if broad is None:
         broad = [name for name in content.names if name.casefold().startswith(_BROAD)]
-    amplitude = singlet_amplitude(content.names, fids, content.dwell_s, content.larmor_mhz, centre)
+    amplitude = _stated_amplitude(content.label)
+    if amplitude is None:
+        amplitude = singlet_amplitude(content.names, fids, content.dwell_s, content.larmor_mhz, centre)
     return Basis(
         content.names,
         fids,
@@ -264,6 +269,16 @@ def read_basis(
         proton_amplitude=amplitude if amplitude is not None else 1.0,
         source=str(file),
     )
+
+
+def _stated_amplitude(label: str) -> float | None:
+    """Return the scale that `write_basis` put into IDBASI; None in a file of another tool."""
+    if not label.startswith(_STATED):
+        return None
+    try:
+        return float(label.removeprefix(_STATED))
+    except ValueError:
+        return None
 
 
 def write_basis(basis: Basis, path: str | Path) -> Path:
@@ -284,6 +299,6 @@ def write_basis(basis: Basis, path: str | Path) -> Path:
     fids = basis.fids * np.exp(2j * np.pi * (4.65 - basis.reference_ppm) * basis.larmor_mhz * basis.time_s)
     top = {
         "FWHMBA": "0.", "HZPPPM": repr(basis.larmor_mhz), "ECHOT": f"{1e3 * (basis.echo_time_s or 0.0):.10g}",
-        "SEQ": basis.sequence, "IDBASI": "neurochem", "BADELT": repr(basis.dwell_s),
+        "SEQ": basis.sequence, "IDBASI": f"{_STATED}{basis.proton_amplitude!r}", "BADELT": repr(basis.dwell_s),
     }  # fmt: skip
     return write_text(path, basis_text(tuple(basis.names), np.fft.fft(fids, axis=1), top=top))

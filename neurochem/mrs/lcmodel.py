@@ -29,8 +29,8 @@ class BasisFile:
         BADELT and HZPPPM.
     echo_time_s : float or None
         ECHOT.
-    sequence : str
-        SEQ.
+    sequence, label : str
+        SEQ and IDBASI.
     """
 
     names: tuple[str, ...]
@@ -39,6 +39,7 @@ class BasisFile:
     larmor_mhz: float
     echo_time_s: float | None
     sequence: str
+    label: str
 
 
 def _text(path: Path, kind: str) -> str:
@@ -168,6 +169,7 @@ def parse_basis(path: Path) -> BasisFile:
         larmor_mhz=_number(general, "HZPPPM", path),
         echo_time_s=echo * 1e-3 if echo > 0 else None,
         sequence=general.get("SEQ", ""),
+        label=general.get("IDBASI", ""),
     )
 
 

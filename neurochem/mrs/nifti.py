@@ -111,7 +111,8 @@ def read_nifti_mrs(path: Path) -> Acquisition:
         raise
     except Exception as error:
         # nibabel, zlib and fslpy each raise their own class for a damaged file
-        msg = f"{path}: cannot be read as NIfTI ({type(error).__name__}: {' '.join(str(error).split())}); the file may be truncated. Copy it again."
+        said = " ".join(str(error).split())
+        msg = f"{path}: cannot be read as NIfTI ({type(error).__name__}: {said}); it may be truncated. Copy it again."
         raise FileFormatError(msg) from error
 
 

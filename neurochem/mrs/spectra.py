@@ -214,6 +214,11 @@ class Acquisition:
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "header", MappingProxyType(dict(self.header)))
 
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Rebuild from the fields, since a read-only view of a mapping cannot be pickled."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return _rebuild, (values | {"header": dict(self.header)},)
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the data."""
@@ -258,6 +263,11 @@ class Acquisition:
         """Return name and dimensions on one line."""
         sizes = ", ".join(f"{dim} {size}" for dim, size in zip(self.dims, self.data.shape, strict=True))
         return f"<Acquisition {self.name}: {sizes}; {self.nucleus} at {self.larmor_mhz:.6g} MHz>"
+
+
+def _rebuild(values: dict[str, Any]) -> Acquisition:
+    data = values.pop("data")
+    return Acquisition(data, **values)
 
 
 def as_spectrum(data: Spectrum | Acquisition) -> Spectrum:

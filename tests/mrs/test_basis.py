@@ -42,7 +42,16 @@ def test_basis_is_read_as_written(tmp_path, basis):
     assert back.reference_ppm == 4.65
     # sixteen digits of the largest of 2048 frequencies
     assert_allclose(back.fids, basis.fids, rtol=0, atol=1e-12)
-    assert_allclose(back.proton_amplitude, 1.0, rtol=2e-3)  # tails of multiplets lie under the singlets
+    assert back.proton_amplitude == basis.proton_amplitude
+
+
+def test_the_scale_of_an_unlabelled_file_is_measured_on_its_singlets(tmp_path, basis):
+    scaled = mrs.Basis(basis.names, 3e-4 * basis.fids, dwell_s=basis.dwell_s, larmor_mhz=basis.larmor_mhz)
+    path = mrs.write_basis(scaled, tmp_path / "x.BASIS")
+    path.write_text(path.read_text().replace("neurochem proton_amplitude", "another tool"))
+    assert_allclose(
+        mrs.read_basis(path).proton_amplitude, 3e-4, rtol=2e-3
+    )  # tails of multiplets lie under the singlets
 
 
 def test_a_conjugated_file_is_turned(tmp_path, basis):

@@ -1,6 +1,7 @@
 """Reading and writing."""
 
 import gzip
+import pickle
 import shutil
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_bad_files_say_what_is_wrong(tmp_path, spectrum):
     (tmp_path / "x.dat").write_bytes(b"\0" * 100)
     with pytest.raises(FileFormatError, match=r"x\.dat: spec2nii cannot read it as Siemens TWIX"):
         mrs.read(tmp_path / "x.dat")
-    with pytest.raises(InputError, match="end in .nii or .nii.gz"):
+    with pytest.raises(InputError, match=r"end in \.nii or \.nii\.gz"):
         mrs.write(spectrum, tmp_path / "x.txt")
 
 
@@ -121,3 +122,26 @@ def test_lcmodel_raw_needs_its_times(tmp_path):
         mrs.read(tmp_path / "x.raw")
     with pytest.raises(FileFormatError, match="3 numbers, an even number of needed; the file may be truncated"):
         mrs.read_raw(tmp_path / "x.raw", dwell_s=5e-4, larmor_mhz=127.7)
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".rda", "Siemens RDA"), (".7", "GE P-file")])
+def test_damaged_vendor_files_are_named_with_their_format(tmp_path, suffix, kind):
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(b"nothing of the kind" * 20)
+    with pytest.raises(FileFormatError, match=rf"x\{suffix}: spec2nii cannot read it as {kind}.*complete"):
+        mrs.read(path)
+
+
+def test_dicom_that_is_none_is_named(tmp_path):
+    (tmp_path / "x.dcm").write_bytes(b"\0" * 400)
+    with pytest.raises(FileFormatError, match=r"x\.dcm: not a format of MR spectroscopy"):
+        mrs.read(tmp_path / "x.dcm")
+
+
+def test_scans_can_be_sent_to_another_process(tmp_path, spectrum):
+    acquisition = mrs.read(mrs.write(spectrum, tmp_path / "x.nii.gz"))
+    back = pickle.loads(pickle.dumps(acquisition))
+    assert back.header == acquisition.header
+    assert_allclose(back.data, acquisition.data, rtol=0, atol=0)
+    clean = mrs.preprocess(acquisition, steps=["average"])
+    assert_allclose(pickle.loads(pickle.dumps(clean)).spectrum.fid, clean.spectrum.fid, rtol=0, atol=0)

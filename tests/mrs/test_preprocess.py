@@ -104,5 +104,5 @@ def test_impossible_requests_are_refused(scans, rng):
         mrs.preprocess(edited)
     with pytest.raises(InputError, match="no water reference was given"):
         mrs.preprocess(scans[0]).water_amplitude()
-    with pytest.raises(InputError, match="dims .* do not describe data"):
+    with pytest.raises(InputError, match=r"dims .* do not describe data"):
         mrs.Acquisition(rng.standard_normal((2, 512)), dims=("time",), **HEADER)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from neurochem.errors import InputError
@@ -106,7 +105,7 @@ def preprocess(
         entry = STEPS.entry(name)
         done = entry.item(state)
         state = done.state
-        taken.append(Step(entry.name, done.what, MappingProxyType(dict(done.effect)), entry.reference))
+        taken.append(Step(entry.name, done.what, dict(done.effect), entry.reference))
     reference = None if state.water is None else state.water.spectrum()
     return Preprocessed(state.data.spectrum(), reference, tuple(taken), raw)
 

@@ -50,7 +50,7 @@ def exponentials(fid: ComplexArray, rank: int = RANK) -> tuple[ComplexArray, Com
     # a fixed start keeps the result the same from run to run
     left = svds(hankel, k=min(rank, rows - 2), v0=np.ones(rows), return_singular_vectors="u")[0]
     poles = np.linalg.eigvals(np.linalg.lstsq(left[:-1], left[1:], rcond=None)[0])
-    poles = np.asarray(poles / np.maximum(np.abs(poles), 1.0), dtype=complex)
+    poles = (poles / np.maximum(np.abs(poles), 1.0)).astype(np.complex128)
     powers = poles[None, :] ** np.arange(1, fid.size)[:, None]
     return poles, np.asarray(np.linalg.lstsq(powers, signal, rcond=1e-12)[0], dtype=complex)
 
