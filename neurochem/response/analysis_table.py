@@ -15,6 +15,11 @@ from neurochem.response.scales import Scale
 from neurochem.response.validation import BASELINE, marker_label
 
 AT = ("baseline", "change")
+# Columns of the analysis that hold the outcome or what comes after it.
+_NOT_COVARIATES = frozenset(
+    {"outcome", "endpoint_score", "marker", "marker_se", "baseline_marker_se", "flagged", "se_source", "no_marker"}
+)
+_MACHINE = ("scanner", "software")
 _SESSION_COLUMNS = ("participant_id", "session_id", "visit", "week")
 
 
@@ -42,6 +47,11 @@ class Question:
             msg = f"covariates is the text '{self.covariates}'; give a list of names, for example ['age', 'sex']"
             raise InputError(msg)
         outcome_type(self.outcome_type)
+        for name in self.covariates:
+            if name in _NOT_COVARIATES:
+                msg = f"covariate '{name}' is the name of the outcome or the marker itself; "
+                msg += "adjust for what was known before treatment, and rename the column if it is something else"
+                raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,10 +106,10 @@ def analysis_table(cohort: Cohort, question: Question) -> AnalysisTable:
         If several regions, models or endpoint visits are there and none was chosen.
     """
     scale = cohort.scale(question.outcome)
-    endpoint = cohort.endpoint(question.endpoint_visit)
-    cohort.endpoint(question.baseline_visit)
-    marker_visit = cohort.endpoint(question.marker_visit) if question.marker_visit else endpoint
+    endpoint, marker_visit = _visits(cohort, question)
     marker_rows = cohort.marker_rows(question.marker, question.region, question.model)
+    if question.at == "change":
+        _refuse_confounded_scanner(cohort, marker_rows, question, marker_visit)
     people = cohort.people
     patients = people.loc[people["group"] == "patient"].set_index("participant_id")
     table = _scores(cohort, patients, scale, question, endpoint)
@@ -124,6 +134,36 @@ def analysis_table(cohort: Cohort, question: Question) -> AnalysisTable:
         },
         se_sources={str(key): int(n) for key, n in used["se_source"].value_counts().sort_index().items()},
     )  # fmt: skip
+
+
+def _visits(cohort: Cohort, question: Question) -> tuple[str, str]:
+    """Return the endpoint and the visit of the second scan, both known and neither the baseline."""
+    endpoint = cohort.endpoint(question.endpoint_visit)
+    baseline = cohort.endpoint(question.baseline_visit)
+    marker_visit = cohort.endpoint(question.marker_visit) if question.marker_visit else endpoint
+    for name, visit in (("endpoint_visit", endpoint), ("marker_visit", marker_visit)):
+        if visit == baseline:
+            msg = f"{name} and baseline_visit are both '{visit}'; name a later visit"
+            raise InputError(msg)
+    return endpoint, marker_visit
+
+
+def _refuse_confounded_scanner(cohort: Cohort, rows: pd.DataFrame, question: Question, visit: str) -> None:
+    """Refuse a change when everybody changed scanner or software between the visits: the two cannot be told apart."""
+    keys = ["participant_id", "session_id"]
+    visits = cohort.visits
+    extra = [column for column in _MACHINE if column in visits.columns and column not in rows.columns]
+    known = rows.dropna(subset="value").merge(visits[[*keys, *extra]], on=keys, how="left")
+    for column in (name for name in _MACHINE if name in known.columns):
+        at = {when: part.set_index("participant_id")[column].dropna() for when, part in known.groupby("visit")}
+        if not {question.baseline_visit, visit} <= set(at):
+            continue
+        first, second = at[question.baseline_visit].align(at[visit], join="inner")
+        if len(first) > 1 and (first != second).all():
+            msg = f"visit and {column} are the same variable: all {len(first)} people changed {column} between "
+            msg += f"{question.baseline_visit} and {visit}; the change of {question.marker} cannot be told from it, "
+            msg += "use at='baseline'"
+            raise InputError(msg)
 
 
 def _scores(cohort: Cohort, patients: pd.DataFrame, scale: Scale, question: Question, endpoint: str) -> pd.DataFrame:

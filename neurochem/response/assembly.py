@@ -12,10 +12,8 @@ from neurochem.naming import MARKER_COLUMNS
 from neurochem.response.marker_rules import validate_markers
 from neurochem.response.problems import Problem, cohort_error, errors_of
 from neurochem.response.tables import is_numeric, numbers, strip_places
-from neurochem.response.validation import WITH_VALUE, Tables, validate
+from neurochem.response.validation import CATEGORICAL, WITH_VALUE, Tables, validate
 
-# People columns that name things, even when the names are digits.
-CATEGORICAL = ("site", "arm", "group", "sex", "randomized", "stratum", "scanner", "medication", "handedness")
 # Which level the others are compared with, when the sidecar does not say.
 _REFERENCES = ("placebo", "waitlist", "sham", "control", "none")
 
@@ -36,7 +34,6 @@ def assemble(
     tables: Tables,
     problems: list[Problem],
     *,
-    levels: Mapping[str, Any] | None = None,
     models: Mapping[str, str] | None = None,
 ) -> Assembled:
     """Check the tables and return them typed.
@@ -47,8 +44,6 @@ def assemble(
         Text tables with places.
     problems : list of Problem
         What reading has found already.
-    levels : mapping of str to sequence of str, optional
-        Levels of categorical people columns, reference first.
     models : mapping of str to str, optional
         Model to keep for a marker; rows of other models are left out.
 
@@ -64,8 +59,8 @@ def assemble(
     errors = errors_of(problems)
     if errors:
         raise cohort_error(errors)
-    known = _levels(tables.people, levels or {})
-    visits = strip_places(tables.visits).drop(columns="_bad_week")
+    known = _levels(tables.people, tables.levels)
+    visits = strip_places(tables.visits).drop(columns=["_bad_week", "_bad_visit"])
     return Assembled(
         people=_typed_people(tables.people, known),
         visits=visits,
@@ -89,6 +84,7 @@ def _parse(tables: Tables, problems: list[Problem]) -> None:
         table[f"_bad_{column}"] = table[column].notna() & np.isnan(parsed)
         table[column] = parsed
     tables.scores = tables.scores.drop(columns="_bad_score")
+    tables.visits["_bad_visit"] = False
 
 
 def _choose_models(tables: Tables, models: Mapping[str, str]) -> None:
@@ -109,12 +105,15 @@ def _levels(people: pd.DataFrame, declared: Mapping[str, Any]) -> dict[str, tupl
     for column in columns:
         present = {str(cell) for cell in people[column] if cell is not None}
         order = [str(level) for level in declared.get(column, ()) if str(level) in present]
-        if not order:
-            first = [name for name in _REFERENCES if name in {level.casefold() for level in present}]
-            order = sorted(present, key=lambda level: (level.casefold() not in first[:1], level))
-        order += sorted(present - set(order))
-        found[column] = tuple(order)
+        found[column] = tuple(order) if order else _customary_order(present)
     return found
+
+
+def _customary_order(levels: set[str]) -> tuple[str, ...]:
+    """Return levels in sorted order, the customary comparison first."""
+    folded = {level.casefold() for level in levels}
+    first = next((name for name in _REFERENCES if name in folded), "")
+    return tuple(sorted(levels, key=lambda level: (level.casefold() != first, level)))
 
 
 def _typed_people(people: pd.DataFrame, levels: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:

@@ -175,8 +175,9 @@ class Cohort:
             scores=as_table(scores, "scores", (*SCORE_COLUMNS, "scale"), problems),
             markers=as_table(markers, "markers", MARKER_REQUIRED, problems),
             scales=scales or {},
+            levels=levels or {},
         )
-        return cls.from_checked(tables, problems, levels=levels, models=models)
+        return cls.from_checked(tables, problems, models=models)
 
     @classmethod
     def from_checked(
@@ -184,7 +185,6 @@ class Cohort:
         tables: Tables,
         problems: list[Problem],
         *,
-        levels: Mapping[str, Sequence[str]] | None = None,
         models: Mapping[str, str] | None = None,
     ) -> "Cohort":
         """Return a cohort from text tables with places, after every rule; `read_cohort` and the constructors end here."""
@@ -192,7 +192,7 @@ class Cohort:
         tables.scores = tables.scores.assign(
             scale=[find_scale(str(s), tables.scales).name for s in tables.scores["scale"]]
         )
-        done = assemble(tables, problems, levels=levels, models=models)
+        done = assemble(tables, problems, models=models)
         cohort = cls.__new__(cls)
         parts = {
             "_people": done.people, "_visits": done.visits, "_scores": done.scores, "_markers": done.markers,

@@ -67,10 +67,10 @@ def read_cohort(
         scores=_read_scores(bids, scales or {}, problems),
         markers=read_table(out / MARKERS_FILE, MARKERS_FILE, MARKER_REQUIRED, problems),
         scales=scales or {},
+        levels=_declared_levels(bids, problems),
         names={"people": "participants.tsv", "visits": "sessions.tsv"},
     )
-    levels = _declared_levels(bids, problems)
-    return Cohort.from_checked(tables, problems, levels=levels, models=models)
+    return Cohort.from_checked(tables, problems, models=models)
 
 
 def _declared_levels(bids: Path, problems: list[Problem]) -> dict[str, list[str]]:

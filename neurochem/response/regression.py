@@ -99,7 +99,7 @@ def regress(
     --------
     >>> fit = regress([16, 16, 13, 20, 9, 13], [1.40, 1.50, 1.43, 1.23, 1.51, 1.51])
     >>> print(f"{fit['slope'].value:.3f}, n = {fit.diagnostics['n']:.0f}")
-    -23.876, n = 6
+    -27.304, n = 6
     """
     inference = Inference(family, error, robust)
     y, x = _vector(outcome, "outcome"), _vector(marker, "marker")

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, product
 
@@ -23,14 +23,16 @@ VISIT_COLUMNS = ("participant_id", "session_id", "visit", "week")
 SCORE_COLUMNS = ("participant_id", "session_id", "score")
 MARKER_KEYS = ("participant_id", "session_id", "marker", "region", "model")
 MARKER_REQUIRED = ("participant_id", "session_id", "marker", "region", "value", "se", "unit")
-_CATEGORIES = frozenset({"participant_id", "site", "arm", "group", "sex"})
+# People columns that name things, even when the names are digits.
+CATEGORICAL = ("site", "arm", "group", "sex", "randomized", "stratum", "scanner", "medication", "handedness")
 
 
 @dataclass(slots=True)
 class Tables:
     """The four tables while they are being checked; numbers are parsed, places are kept.
 
-    `names` says what messages call the people and the visits table.
+    `levels` holds the declared levels of people columns, reference first; `names` says what messages call the people and
+    the visits table.
     """
 
     people: pd.DataFrame
@@ -38,6 +40,7 @@ class Tables:
     scores: pd.DataFrame
     markers: pd.DataFrame
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=lambda: {"people": "people", "visits": "visits"})
 
 
@@ -114,7 +117,7 @@ def _people_groups(tables: Tables) -> list[Problem]:
 
 def _people_sentinels(tables: Tables) -> list[Problem]:
     problems = []
-    for column in tables.people.columns.difference([FILE, LINE, *_CATEGORIES]):
+    for column in tables.people.columns.difference([FILE, LINE, "participant_id", *CATEGORICAL, *tables.levels]):
         cells = tables.people[column]
         if not is_numeric(cells):
             continue
@@ -155,6 +158,26 @@ def _arm_by_site(tables: Tables) -> list[Problem]:
     message = f"nobody is in {listed(empty)}"
     remedy = "arm and site are partly the same variable: adjust for site and read the arm with care"
     return [_of_table(people, "empty_cell", "arm", message, remedy, level="warning")]
+
+
+def _people_levels(tables: Tables) -> list[Problem]:
+    """Refuse levels that were not declared, and two spellings of one level: each would become a group of its own."""
+    people = tables.people
+    problems = []
+    for column in people.columns.intersection([*CATEGORICAL, *tables.levels]):
+        declared = [str(level) for level in tables.levels.get(column, ())]
+        first_spelling: dict[str, str] = {}
+        for _, row in people.dropna(subset=[column]).drop_duplicates(column).iterrows():
+            level = str(row[column])
+            known = first_spelling.setdefault(level.strip().casefold(), level)
+            if declared and level not in declared:
+                message = f"{column} '{level}' is not among the declared levels {', '.join(declared)}"
+                message += _hint(level, declared)
+                problems.append(problem_at(row, "undeclared_level", column, message, "correct it or declare the level"))
+            elif known != level:
+                message = f"{column} '{level}' and '{known}' are two spellings of one level"
+                problems.append(problem_at(row, "level_spelling", column, message, "spell it the same in every row"))
+    return problems
 
 
 # --- ids and keys of the other tables --------------------------------------------------------------------------------
@@ -223,7 +246,7 @@ def _visit_cells(tables: Tables) -> list[Problem]:
         ("visit", "write baseline, week8, endpoint ..."),
         ("week", "write weeks since treatment began"),
     ):
-        gone = tables.visits.loc[tables.visits[column].isna() & ~tables.visits.get("_bad_week", False)]
+        gone = tables.visits.loc[tables.visits[column].isna() & ~tables.visits[f"_bad_{column}"]]
         problems += [
             problem_at(row, "missing_visit", column, f"{column} of {row['participant_id']} {row['session_id']} is missing",
                        remedy)
@@ -328,6 +351,7 @@ _RULES: tuple[Callable[[Tables], list[Problem]], ...] = (
     _people_ids,
     _people_groups,
     _people_sentinels,
+    _people_levels,
     _people_missing,
     _arm_by_site,
     _unknown_ids,

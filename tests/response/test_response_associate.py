@@ -250,6 +250,11 @@ def test_an_overridden_remission_rule_is_used_and_recorded():
         ({"endpoint_visit": "week12"}, "unknown visit 'week12'; did you mean 'week8'"),
         ({"covariates": ["agee"]}, "unknown covariate 'agee'; did you mean 'age'"),
         ({"robust": "HC9"}, "unknown robust standard error 'HC9'; did you mean 'HC3'"),
+        (
+            {"covariates": ["endpoint_score"]},
+            "covariate 'endpoint_score' is the name of the outcome or the marker itself",
+        ),
+        ({"endpoint_visit": "baseline"}, "endpoint_visit and baseline_visit are both 'baseline'; name a later visit"),
         ({"covariates": "age"}, "covariates is the text 'age'; give a list of names"),
     ],
 )
@@ -347,6 +352,24 @@ def test_several_later_visits_ask_for_the_endpoint():
         associate(cohort, outcome="hamd17", marker="BPND")
     early = associate(cohort, outcome="hamd17", marker="BPND", endpoint_visit="week4", outcome_type="endpoint")
     assert_allclose(early["slope"].value, -11.561964, atol=6e-7)
+
+
+def test_a_change_is_refused_when_everybody_changed_scanner(tmp_path):
+    moved = small_study(np.random.default_rng(8))
+    moved.markers = [{**row, "scanner": "HR+" if "base" in row["session_id"] else "HRRT"} for row in moved.markers]
+    cohort = moved.read(tmp_path / "all")
+    with pytest.raises(InputError, match="visit and scanner are the same variable: all 14 people changed scanner"):
+        associate(cohort, outcome="madrs", marker="BPND", at="change")
+    assert associate(cohort, outcome="madrs", marker="BPND").success
+    edit(moved.markers, 2, scanner="HR+")
+    assert associate(moved.read(tmp_path / "but_one"), outcome="madrs", marker="BPND", at="change").success
+
+
+def test_a_change_is_refused_when_the_sessions_say_that_the_scanner_changed(tmp_path):
+    moved = small_study(np.random.default_rng(8))
+    moved.sessions = [{**row, "scanner": row["visit"]} for row in moved.sessions]
+    with pytest.raises(InputError, match="visit and scanner are the same variable"):
+        associate(moved.read(tmp_path), outcome="madrs", marker="BPND", at="change")
 
 
 def test_words_claim_an_association_and_nothing_more(cohort):

@@ -109,9 +109,22 @@ def test_levels_come_from_the_sidecar(study, tmp_path):
     assert read_cohort(study.bids, study.out).levels["arm"] == ("ssri", "placebo")
     sidecar.write_text('{"arm": {"Levels": {"ssri": "drug", "placebo": "pill"}}}', encoding="utf-8")
     assert read_cohort(study.bids, study.out).levels["arm"] == ("placebo", "ssri")
-    sidecar.write_text('{"arm": {"Levels": {"ssri": "drug"}, "Reference": "sugar"}}', encoding="utf-8")
+    sidecar.write_text(
+        '{"arm": {"Levels": {"ssri": "drug", "placebo": "pill"}, "Reference": "sugar"}}', encoding="utf-8"
+    )
     with pytest.raises(CohortError, match="Reference 'sugar' of column 'arm' is not among its Levels"):
         read_cohort(study.bids, study.out)
+
+
+def test_a_level_that_was_not_declared_is_an_error(study, tmp_path):
+    study.write(tmp_path)
+    (study.bids / "participants.json").write_text('{"arm": {"Levels": {"placebo": "", "ssris": ""}}}', encoding="utf-8")
+    with pytest.raises(CohortError) as caught:
+        read_cohort(study.bids, study.out)
+    assert str(caught.value) == (
+        "participants.tsv line 3: arm 'ssri' is not among the declared levels placebo, ssris (did you mean 'ssris'); "
+        "correct it or declare the level"
+    )
 
 
 def test_a_folder_that_is_not_there_is_named(study, tmp_path):

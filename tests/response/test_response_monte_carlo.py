@@ -35,8 +35,8 @@ def test_the_interval_covers_the_true_slope_when_the_marker_has_no_error(n):
     for _ in range(RUNS):
         low, high = trial(rng, n, -12.0)["slope"].interval(0.95)
         covered.append(low <= -12.0 <= high)
-    # the target of 93 to 97 % leaves three standard errors of the simulation on either side
-    assert 0.94 <= np.mean(covered) <= 0.96
+    # HC3 is a little wide in 24 people (95.9 %); the target is 93 to 97 %
+    assert 0.93 <= np.mean(covered) <= 0.97
 
 
 @pytest.mark.slow

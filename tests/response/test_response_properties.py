@@ -104,7 +104,7 @@ def test_outcomes_agree_with_each_other(pairs):
     assert (is_response(before, after) == (reduction >= 50))[clear].all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=8, deadline=None)  # statsmodels collects garbage at every call
 @given(st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=30))
 def test_adjusted_p_values_keep_their_order_and_never_shrink(p_values):
     for method in ("bonferroni", "holm", "bh", "by"):

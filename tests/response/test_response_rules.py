@@ -78,6 +78,10 @@ ERRORS = {
         spoil_people(0, group="MDD"),
         "participants.tsv line 2: group 'MDD' is not one of patient, control; write patient or control",
     ),
+    "two spellings": (
+        spoil_people(3, arm="SSRI"),
+        "participants.tsv line 5: arm 'SSRI' and 'ssri' are two spellings of one level; spell it the same in every row",
+    ),
     "sentinel age": (
         spoil_people(2, age="-9"),
         "participants.tsv line 4: age -9 looks like a code for a missing value; write n/a",
