@@ -53,11 +53,12 @@ def make_spectra(
     amounts = {**visit.concentrations, **dict.fromkeys(elements.macromolecules, MACROMOLECULE_LEVEL)}
     tissue = mrs.Tissue(*visit.tissue)
     phase, shift = float(rng.uniform(-30.0, 30.0)), float(rng.uniform(-3.0, 3.0))
-    widths = {"lorentz_hz": float(rng.uniform(2.0, 4.0)), "gauss_hz": float(rng.uniform(2.0, 4.0))}
+    lorentz, gauss = float(rng.uniform(2.0, 4.0)), float(rng.uniform(2.0, 4.0))
     spectrum = mrs.simulate(
         elements,
         amounts,
-        **widths,
+        lorentz_hz=lorentz,
+        gauss_hz=gauss,
         phase_deg=phase,
         shift_hz=shift,
         noise_sd=noise_sd,
@@ -73,7 +74,8 @@ def make_spectra(
         echo_time_s=ECHO_TIME_S,
         repetition_time_s=REPETITION_TIME_S,
         proton_amplitude=elements.proton_amplitude,
-        **widths,
+        lorentz_hz=lorentz,
+        gauss_hz=gauss,
         phase_deg=phase,
         shift_hz=shift,
         noise_sd=noise_sd,

@@ -39,3 +39,10 @@ def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)):
         return MISSING
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def read_truth(path: Path) -> list[dict[str, str]]:
+    """Read a table that `write_table` wrote, as text."""
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    names = header.split("\t")
+    return [dict(zip(names, line.split("\t"), strict=True)) for line in lines]
