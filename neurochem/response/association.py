@@ -124,7 +124,8 @@ def _labels(question: Question, table: AnalysisTable) -> Labels:
     change = "change of " if question.at == "change" else ""
     return Labels(
         name=f"{outcome} on {table.label} ({question.at})", outcome=outcome, outcome_unit=kind.unit,
-        marker=f"{change}{table.label}" if change else table.label, marker_unit=table.unit or question.marker,
+        marker=f"{change}{table.label}" if change else table.label, marker_unit=table.unit,
+        short=question.marker,
     )  # fmt: skip
 
 

@@ -98,9 +98,8 @@ def _estimates(
     data: ModelData, labels: Labels, values: FloatArray, covariance: FloatArray, dof: float
 ) -> dict[str, Estimate]:
     errors = np.sqrt(np.diag(covariance))
-    unit = labels.marker_unit or labels.marker
     return {
-        name: Estimate(name, float(values[i]), float(errors[i]), unit_of_term(labels, data, i, unit), dof=dof)
+        name: Estimate(name, float(values[i]), float(errors[i]), unit_of_term(labels, data, i), dof=dof)
         for i, name in enumerate(data.names)
     }
 

@@ -169,10 +169,9 @@ def _estimates(
     data: ModelData, labels: Labels, values: FloatArray, covariance: FloatArray, top: float
 ) -> dict[str, Estimate]:
     errors = np.sqrt(np.diag(covariance))
-    unit = labels.marker_unit or labels.marker
     log_odds = replace(labels, outcome_unit="log-odds")
     found = {
-        name: Estimate(name, float(values[i]), float(errors[i]), unit_of_term(log_odds, data, i, unit))
+        name: Estimate(name, float(values[i]), float(errors[i]), unit_of_term(log_odds, data, i))
         for i, name in enumerate(data.names)
     }
     slope = found[SLOPE]

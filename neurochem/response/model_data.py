@@ -62,27 +62,33 @@ class ModelData:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the numbers are called and measured in."""
+    """What the numbers are called and measured in; `short` names the marker without its region."""
 
     name: str
     outcome: str
     outcome_unit: str
     marker: str
     marker_unit: str
+    short: str = "marker"
+
+    @property
+    def marker_step(self) -> str:
+        """Return what one unit of the marker is called: its unit, or its short name when it is a ratio."""
+        return self.marker_unit or self.short
 
     def per(self, thing: str) -> str:
         """Return the unit of a coefficient: outcome unit per unit of `thing`."""
         return f"{self.outcome_unit} per {thing}".strip() if self.outcome_unit else f"per {thing}"
 
 
-def unit_of_term(labels: Labels, data: ModelData, index: int, marker_unit: str) -> str:
+def unit_of_term(labels: Labels, data: ModelData, index: int) -> str:
     """Return the unit of the coefficient of a column of the design."""
     if index == 0:
-        return labels.per(marker_unit)
+        return labels.per(labels.marker_step)
     if index == 1 or data.covariates.categorical[index - 2]:
         return labels.outcome_unit
     name = data.covariates.names[index - 2]
-    known = {"baseline_score": "point", "baseline_marker": marker_unit, "age": "year"}
+    known = {"baseline_score": "point", "baseline_marker": labels.marker_step, "age": "year"}
     return labels.per(known.get(name, name))
 
 
@@ -127,8 +133,7 @@ def _dependent_columns(data: ModelData) -> list[str]:
 def failed_fit(model: str, data: ModelData, labels: Labels, flag: Flag, settings: Mapping[str, Any]) -> FitResult:
     """Return a result that says why there are no numbers."""
     estimates = {
-        name: Estimate(name, np.nan, np.nan, unit_of_term(labels, data, index, labels.marker_unit or labels.marker))
-        for index, name in enumerate(data.names)
+        name: Estimate(name, np.nan, np.nan, unit_of_term(labels, data, index)) for index, name in enumerate(data.names)
     }
     return FitResult(
         model=model, name=labels.name, estimates=estimates, success=False, flags=(flag,),

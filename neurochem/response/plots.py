@@ -117,7 +117,7 @@ def plot_association(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
     ax = new_axes(6.5, 4.8) if ax is None else ax
     ax.set_title(fit.name, fontsize=10)
     if fit.axis is not None:
-        ax.set_xlabel(label(fit.axis.name, fit.axis.unit if fit.axis.unit != fit.settings.get("marker") else ""))
+        ax.set_xlabel(label(fit.axis.name, fit.axis.unit))
         ax.set_ylabel(label(fit.axis.data_name, fit.axis.data_unit))
     if fit.failed or fit.axis is None:
         reason = "; ".join(flag.message for flag in fit.flags if flag.severity == "failure")

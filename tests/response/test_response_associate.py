@@ -65,6 +65,26 @@ def test_change_association_adjusts_for_the_markers_own_baseline(cohort):
     assert_allclose(rows["marker_se"], np.hypot(0.5, 0.5), rtol=1e-12)
 
 
+def test_change_association_is_the_regression_on_change_severity_baseline_and_arm(cohort):
+    fit = associate(cohort, outcome="madrs", marker="BPND", at="change", robust="classical")
+    wide = cohort.markers.loc[lambda t: t["marker"] == "BPND"].pivot_table(
+        index="participant_id", columns="visit", values="value"
+    )
+    scores = cohort.scores.loc[lambda t: t["scale"] == "madrs"].pivot_table(
+        index="participant_id", columns="visit", values="score"
+    )
+    people = cohort.people.set_index("participant_id")
+    people = people.loc[people["group"] == "patient"]
+    m, y = wide.loc[people.index], scores.loc[people.index]
+    design = np.column_stack(
+        [m["week8"] - m["baseline"], np.ones(len(m)), y["baseline"], m["baseline"], people["arm"] == "ssri"]
+    ).astype(float)
+    expected, (sse,), _, _ = np.linalg.lstsq(design, (y["week8"] - y["baseline"]).to_numpy(), rcond=None)
+    errors = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * sse / (len(m) - 5))
+    assert_allclose([fit[name].value for name in fit.covariance_names], expected, rtol=1e-9)
+    assert_allclose([fit[name].stderr for name in fit.covariance_names], errors, rtol=1e-9)
+
+
 def test_controls_never_enter(cohort):
     fit = associate(cohort, outcome="madrs", marker="BPND", adjust_arm=False)
     assert fit.diagnostics["n"] == 24
@@ -128,6 +148,8 @@ def test_too_few_rows_are_a_flag_and_not_an_exception():
     assert fit.flags[0].message == "3 complete rows for 3 coefficients: at least 4 are needed"
     assert np.isnan(fit["slope"].value)
     assert "cannot be estimated: 3 complete rows" in describe(fit)
+    assert analysis_rows(fit).empty
+    assert family_frame({"one": fit})["p"].isna().all()
 
 
 @pytest.mark.parametrize(
