@@ -92,7 +92,7 @@ def _draw_curve(ax: "Axes", below: "Axes", x: np.ndarray, used: np.ndarray, resu
     ax.plot(x, result.fitted, "-", color=FIT, linewidth=1.4, label="fit")
     for index, (name, curve) in enumerate(result.components.items()):
         if curve.shape == x.shape:
-            ax.plot(x, curve, "--", color=PALETTE[(index + 2) % len(PALETTE)], linewidth=1.0, label=name)
+            ax.plot(x, curve.real, "--", color=PALETTE[(index + 2) % len(PALETTE)], linewidth=1.0, label=name)
     below.plot(x[used], result.residual[used], "o-", color=RESIDUAL, markersize=2.5, linewidth=0.7)
 
 
