@@ -42,6 +42,13 @@ def _module(command: str) -> ModuleType:
     return importlib.import_module(f"neurochem.cli.{COMMANDS[command][0]}")
 
 
+def _use_one_thread() -> None:
+    """Let linear algebra use one thread, unless the user chose otherwise; numpy must not be loaded yet."""
+    # matrices here are small, and threads that wait for each other on a busy machine make a fit fifty times slower
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code.
 
@@ -56,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 when all went well, 1 when a check failed, 2 for input that cannot be used, 130 when interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _use_one_thread()
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     arguments = build_parser(words).parse_args(words)

@@ -72,12 +72,12 @@ def _draw_fit(upper: "Axes", middle: "Axes", x: np.ndarray, fit: FitResult) -> N
 def _draw_components(axes: "Axes", x: np.ndarray, components: dict[str, np.ndarray]) -> None:
     """Draw each component on its own row; all rows share one scale, so that heights can be compared."""
     largest = max((float(np.ptp(curve)) for curve in components.values()), default=0.0)
-    scale = 2.2 / largest if largest > 0 else 1.0
+    scale = 3.0 / largest if largest > 0 else 1.0
     names = list(components)
     for row, name in enumerate(names):
         offset = len(names) - 1 - row
         axes.axhline(offset, color=GREY, linewidth=0.3)
         axes.plot(x, offset + scale * components[name], color=_COLOURS[row % len(_COLOURS)], linewidth=0.9)
     axes.set_yticks(range(len(names)), names[::-1], fontsize=8)
-    axes.set_ylim(-0.9, len(names) + 1.2)
+    axes.set_ylim(-0.9, len(names) + 2.0)
     axes.set_ylabel("components, one scale", fontsize=9)

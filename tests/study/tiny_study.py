@@ -59,13 +59,15 @@ AMOUNTS = {"NAA": 10.0, "Cr": 4.5, "PCr": 3.5, "GPC": 1.1, "PCh": 0.5, "Ins": 5.
 
 
 def basis(**changes) -> nc.mrs.Basis:
-    return nc.mrs.resonance_basis(**{**GRID, **changes}, metabolites=tuple(AMOUNTS), macromolecules=False)
+    return nc.mrs.resonance_basis(**{**GRID, **changes}, metabolites=tuple(AMOUNTS))
 
 
 def write_mrs(folder: Path, stem: str, rng: np.random.Generator) -> None:
     elements = basis()
     timing = {"repetition_time_s": 2.0, "tissue": TISSUE, "rng": rng, "lorentz_hz": 3.0, "gauss_hz": 3.0}
-    spectrum = nc.mrs.simulate(elements, AMOUNTS, noise_sd=0.3, **timing)
+    # broad lines are part of the object, since the fit looks for them
+    amounts = {**AMOUNTS, **dict.fromkeys(elements.macromolecules, 7.0)}
+    spectrum = nc.mrs.simulate(elements, amounts, noise_sd=0.3, **timing)
     water = nc.mrs.simulate_water(**GRID, proton_amplitude=elements.proton_amplitude, noise_sd=0.3, **timing)
     folder.mkdir(parents=True)
     sidecar = {
@@ -132,5 +134,7 @@ def make_tiny_study(root: Path, people: int = 2, visits: int = 2, *, spectra: bo
         write_tissue(root / "derivatives" / "segmentation" / "tissue_fractions.tsv", keys)
         (root / "code").mkdir()
         nc.mrs.write_basis(basis(), root / "code" / "basis.BASIS")
-        (root / "code" / "neurochem.toml").write_text('[mrs]\nbasis = "code/basis.BASIS"\nmetabolites = ["Glu", "Glx"]\n')
+        (root / "code" / "neurochem.toml").write_text(
+            '[mrs]\nbasis = "code/basis.BASIS"\nmetabolites = ["Glu", "Glx"]\n'
+        )
     return root
