@@ -28,6 +28,7 @@ MODEL = "logistic"
 # Fewer people than this in the smaller class, and maximum likelihood is biased away from zero.
 FEW_EVENTS = 10
 _LEVEL = 0.95
+_CERTAIN = 1e-6
 _NEWTON_STEPS, _HALVINGS = 100, 40
 
 
@@ -70,7 +71,7 @@ def fit_logistic(data: ModelData, labels: Labels, *, settings: Mapping[str, Any]
     estimates = _estimates(data, labels, model.params / scale, covariance, log_likelihood)
     reliability, low = reliability_record(data)
     return FitResult(
-        model=MODEL, name=labels.name, estimates=estimates, flags=(*_few_events(data), *low),
+        model=MODEL, name=labels.name, estimates=estimates, flags=(*_few_events(data), *_near_separation(model.predict()), *low),
         axis=marker_axis(data, labels), data=data.outcome, fitted=model.predict(),
         weights=np.ones(data.outcome.size), used=np.ones(data.outcome.size, dtype=bool),
         covariance=covariance, covariance_names=data.names,
@@ -95,6 +96,23 @@ def _few_events(data: ModelData) -> tuple[Flag, ...]:
     message = f"only {smaller} people in the smaller class ({events} of {data.outcome.size} with the outcome): "
     message += "the odds ratio is biased away from one; keep the model small and prefer the score itself"
     return (Flag("few_events", message),)
+
+
+def _near_separation(chance: FloatArray) -> tuple[Flag, ...]:
+    """Return a flag where a finite maximum exists but people are fitted as certain."""
+    certain = int(np.sum((chance < _CERTAIN) | (chance > 1.0 - _CERTAIN)))
+    if not certain:
+        return ()
+    message = (
+        f"{certain} of {chance.size} people are fitted as certain: the classes are nearly separated, and the slope "
+    )
+    message += "and its error are far too large; use the score as the outcome or fewer covariates"
+    return (Flag("near_separation", message, parameter=SLOPE),)
+
+
+def _exp(value: float) -> float:
+    """Return e to the value, infinite where that is more than a number can hold."""
+    return math.exp(value) if value < 700.0 else math.inf
 
 
 def _separation(data: ModelData) -> Flag | None:
@@ -156,7 +174,7 @@ def _profile_limits(data: ModelData, slope: float, stderr: float, top: float) ->
 
     limits = []
     for side in (-1.0, 1.0):
-        far = next((k for k in (2.0, 4.0, 8.0, 16.0) if height(slope + side * k * stderr) < 0.0), None)
+        far = next((k for k in (2.0, 4.0, 8.0, 16.0, 32.0, 64.0) if height(slope + side * k * stderr) < 0.0), None)
         if far is None:
             limits.append(side * math.inf)
             continue
@@ -183,10 +201,10 @@ def _estimates(
         unit="log-odds per SD", limits=((_LEVEL, low * spread, high * spread),),
     )  # fmt: skip
     # per SD of the marker: per whole unit of a binding potential the ratio leaves the range of numbers
-    ratio = math.exp(slope.value * spread)
+    ratio = _exp(slope.value * spread)
     found["odds_ratio"] = Estimate(
         "odds_ratio", ratio, ratio * slope.stderr * spread, "per SD",
-        limits=((_LEVEL, math.exp(low * spread), math.exp(high * spread) if high < math.inf else math.inf),),
+        limits=((_LEVEL, _exp(low * spread), _exp(high * spread)),),
     )  # fmt: skip
     return found
 

@@ -190,6 +190,15 @@ def test_overlapping_classes_are_not_called_separated():
     assert [flag.name for flag in fit.flags] == ["few_events"]
 
 
+def test_classes_that_overlap_by_a_hair_are_flagged_and_overflow_nothing():
+    marker = np.array([1.0, 2.0, 3.0, 4.0 + 1e-4, 4.0, 5.0, 6.0, 7.0])
+    fit = regress([0, 0, 0, 0, 1, 1, 1, 1], marker, family="binomial")
+    assert fit.success
+    assert [flag.name for flag in fit.flags] == ["few_events", "near_separation"]
+    assert fit["odds_ratio"].interval(0.95)[1] == np.inf
+    assert "nearly separated" in describe(fit)
+
+
 def test_separation_by_a_covariate_names_it():
     rng = np.random.default_rng(0)
     response = np.repeat([0.0, 1.0], 10)
