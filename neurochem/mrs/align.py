@@ -20,8 +20,8 @@ _WEIGHTS = {
     "Ins": 4.0,
 }
 _WIDTHS_HZ = (2.0, 4.0, 7.0, 12.0)
-# Water, lipids and the first milliseconds hold what is broad; a matched filter without them sees the singlets.
-_SKIP_S = 0.008
+# A smooth rise over the first milliseconds leaves out what is broad, and keeps the foot of residual water narrow.
+_RISE_S = 0.024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,13 @@ class CoarseStart:
 
 
 def coarse_start(
-    fid: ComplexArray, elements: ComplexArray, names: tuple[str, ...], time_s: FloatArray, *, reach_hz: float
+    fid: ComplexArray,
+    elements: ComplexArray,
+    names: tuple[str, ...],
+    time_s: FloatArray,
+    *,
+    reach_hz: float,
+    band_hz: tuple[float, float],
 ) -> CoarseStart:
     """Return the shift, phase and width at which the sum of the basis looks most like the data.
 
@@ -48,6 +54,8 @@ def coarse_start(
         Times (s).
     reach_hz : float
         Largest shift looked for.
+    band_hz : tuple of float
+        Lowest and highest frequency of the data that is looked at, so that water is not.
 
     Returns
     -------
@@ -62,17 +70,20 @@ def coarse_start(
     """
     weights = np.array([_WEIGHTS.get(name, 0.0) for name in names])
     template = (weights if weights.any() else np.ones(len(names))) @ elements
-    late = time_s >= _SKIP_S
+    rise = np.sin(0.5 * np.pi * np.minimum(time_s / _RISE_S, 1.0)) ** 2
+    seen = np.fft.fftfreq(fid.size, time_s[1] - time_s[0])
+    spectrum = np.fft.fft(fid * rise)
+    data = np.fft.ifft(np.where((seen >= band_hz[0]) & (seen <= band_hz[1]), spectrum, 0.0))
     points = 4 * fid.size
     frequency = np.fft.fftfreq(points, time_s[1] - time_s[0])
     inside = np.flatnonzero(np.abs(frequency) <= reach_hz)
     best = (-1.0, 0.0, 0.0, _WIDTHS_HZ[1])
     for width in _WIDTHS_HZ:
-        shape = template * np.exp(-0.5 * lorentz_gamma(width) * time_s - 0.5 * gauss_variance(width) * time_s**2) * late
+        shape = template * np.exp(-0.5 * lorentz_gamma(width) * time_s - 0.5 * gauss_variance(width) * time_s**2) * rise
         norm = np.linalg.norm(shape)
         if norm == 0.0:
             continue
-        correlation = np.fft.fft(np.conj(shape) * fid, points)[inside] / norm
+        correlation = np.fft.fft(np.conj(shape) * data, points)[inside] / norm
         peak = int(np.argmax(np.abs(correlation)))
         score = float(np.abs(correlation[peak]))
         if score > best[0]:

@@ -16,6 +16,7 @@ COMPONENTS_PER_PPM = 15.0
 # Effective dimensions per ppm among which the criterion chooses; 7 is also ABfit's limit.
 DIMENSION_GRID = (0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0)
 CRITERION_WEIGHT = 5.0
+WATER_TAILS = 3
 # Curves that the penalty shrinks below this share add nothing that double precision keeps.
 _NEGLIGIBLE = 1e-6
 
@@ -48,36 +49,48 @@ class Baseline:
         return columns, np.diag(np.sqrt(np.tile(self.penalty, 2)))
 
 
-# A baseline is made from the number of points, the span (ppm) and the effective dimension per ppm.
-BaselineMaker = Callable[[int, float, float], Baseline]
+# A baseline is made from the number of points, the span (ppm), the effective dimension per ppm, and how far (ppm) the
+# foot of residual water lies beyond the first point; None where there is none.
+BaselineMaker = Callable[[int, float, float, float | None], Baseline]
 BASELINES: Registry[BaselineMaker] = Registry("baseline")
 
 
 @BASELINES.register(name="none", reference="no baseline at all")
-def no_baseline(points: int, span_ppm: float, dimension_per_ppm: float) -> Baseline:
+def no_baseline(
+    points: int,
+    span_ppm: float,  # noqa: ARG001 - one signature for all
+    dimension_per_ppm: float,  # noqa: ARG001 - one signature for all
+    water_ppm: float | None = None,  # noqa: ARG001 - one signature for all
+) -> Baseline:
     """Return a baseline without curves."""
     return Baseline(np.zeros((points, 0)), np.zeros(0))
 
 
 @lru_cache(maxsize=16)
-def _decomposition(points: int, splines: int) -> tuple[FloatArray, FloatArray]:
-    """Return orthonormal curves and the roughness of each (Demmler and Reinsch's basis of cubic B-splines)."""
-    knots = np.arange(-3, splines + 4) / splines
-    design = interpolate.BSpline.design_matrix(np.linspace(0.0, 1.0 - 1e-12, points), knots, 3).toarray()
+def _decomposition(points: int, splines: int, water: float | None) -> tuple[FloatArray, FloatArray]:
+    """Return orthonormal curves and the roughness of each (Demmler and Reinsch's basis of splines and water tails)."""
+    place = np.linspace(0.0, 1.0 - 1e-12, points)
+    design = interpolate.BSpline.design_matrix(place, np.arange(-3, splines + 4) / splines, 3).toarray()
     difference = np.diff(np.eye(design.shape[1]), n=2, axis=0)
-    values, vectors = linalg.eigh(difference.T @ difference, design.T @ design)
-    roughness = np.where(np.arange(values.size) < 2, 0.0, np.maximum(values, 0.0))
+    roughness = difference.T @ difference
+    if water is not None:
+        tails = (water / (place[:, None] + water)) ** np.arange(1, WATER_TAILS + 1)
+        design = np.hstack([design, tails])
+        roughness = np.pad(roughness, (0, WATER_TAILS))
+    values, vectors = linalg.eigh(roughness, design.T @ design)
+    free = 2 if water is None else 2 + WATER_TAILS
+    values = np.where(np.arange(values.size) < free, 0.0, np.maximum(values, 0.0))
     curves = np.linalg.qr(design @ vectors)[0]
-    for array in (curves, roughness):
+    for array in (curves, values):
         array.setflags(write=False)
-    return curves, roughness
+    return curves, values
 
 
 @BASELINES.register(
     name="spline", aliases=("p-spline",), reference="Eilers and Marx 1996, Stat Sci 11:89; Wilson 2021, MRM 85:13"
 )
 @lru_cache(maxsize=128)
-def spline(points: int, span_ppm: float, dimension_per_ppm: float) -> Baseline:
+def spline(points: int, span_ppm: float, dimension_per_ppm: float, water_ppm: float | None = None) -> Baseline:
     """Return a penalised cubic spline of a given effective dimension.
 
     Parameters
@@ -88,6 +101,8 @@ def spline(points: int, span_ppm: float, dimension_per_ppm: float) -> Baseline:
         Width of the window (ppm); 15 splines a ppm.
     dimension_per_ppm : float
         Effective number of parameters per ppm; 2 in all (a straight line) is the least.
+    water_ppm : float, optional
+        How far beyond the first point residual water lies (ppm): its tail is added, unpenalised, on top of the dimension.
 
     Returns
     -------
@@ -103,9 +118,13 @@ def spline(points: int, span_ppm: float, dimension_per_ppm: float) -> Baseline:
     Notes
     -----
     minimise ||y - B a||^2 + lambda ||D2 a||^2; ED(lambda) = tr[(B'B + lambda D'D)^-1 B'B] = sum 1 / (1 + lambda d_i).
+    Far from its centre a line of any shape is a series in 1 / (f - f_water), the derivatives of its FID at time zero;
+    three terms leave less than a ten-thousandth for a water line of 10 Hz that is 57 Hz away.
     """
-    curves, roughness = _decomposition(points, max(round(COMPONENTS_PER_PPM * span_ppm), 1))
-    target = max(dimension_per_ppm * span_ppm, 2.05)
+    water = None if water_ppm is None else round(water_ppm / span_ppm, 3)
+    curves, roughness = _decomposition(points, max(round(COMPONENTS_PER_PPM * span_ppm), 1), water)
+    extra = 0 if water is None else WATER_TAILS
+    target = max(dimension_per_ppm * span_ppm, 2.05) + extra
     if not target < 0.95 * roughness.size:
         msg = (
             f"baseline dimension {dimension_per_ppm:g} per ppm over {span_ppm:g} ppm needs more than the "

@@ -69,9 +69,10 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     -----
     s(t) = exp(i phase) sum_m c_m b_m(t) exp(2 pi i shift t - gamma t - variance t^2); its FFT, without zero filling so
     that noise stays white, times exp(-2 pi i f delay), plus the baseline, is fitted to real and imaginary parts in the
-    window.  Amplitudes are solved for inside the search (variable projection); two starts, one with a Lorentzian and
-    one with a Gaussian width, because either can end in the other's wrong valley.  NaN, or nothing but zeros, give
-    `success=False` and a flag, never an exception.
+    window.  Where residual water stands above the metabolites, the tail of its line is part of the baseline, so that
+    it need not be removed before.  Amplitudes are solved for inside the search (variable projection); two starts, one
+    with a Lorentzian and one with a Gaussian width, because either can end in the other's wrong valley.  NaN, or
+    nothing but zeros, give `success=False` and a flag, never an exception.
 
     References
     ----------

@@ -11,10 +11,14 @@ from neurochem.mrs.align import CoarseStart, coarse_start
 from neurochem.mrs.baseline import BASELINES, Baseline
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.model import LinearCombination
-from neurochem.mrs.spectra import Spectrum, noise_sd
+from neurochem.mrs.spectra import Spectrum, noise_sd, to_hz
 from neurochem.units import ComplexArray, FloatArray
 
 REACH_PPM = 0.25
+# Where the singlets lie that align the data: choline to NAA.
+_ALIGNED_PPM = (1.8, 3.45)
+WATER_PPM = 4.65
+WATER_REACH_PPM = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Setup:
         Coarse alignment.
     priors : tuple of RatioPrior
         Soft ratios between elements.
+    water_ppm : float or None
+        How far residual water lies above the window (ppm), where there is so much that its tail matters.
     """
 
     spectrum: Spectrum
@@ -62,6 +68,7 @@ class Setup:
     noise: float
     start: CoarseStart
     priors: tuple[mm.RatioPrior, ...]
+    water_ppm: float | None = None
 
     @property
     def span_ppm(self) -> float:
@@ -70,7 +77,7 @@ class Setup:
 
     def baseline(self, name: str, dimension_per_ppm: float) -> Baseline:
         """Return the named baseline for the window."""
-        return BASELINES[name](self.data.size, self.span_ppm, dimension_per_ppm)
+        return BASELINES[name](self.data.size, self.span_ppm, dimension_per_ppm, self.water_ppm)
 
 
 def prepare(
@@ -101,7 +108,12 @@ def prepare(
         msg = "every element of the basis is a macromolecule; at least one metabolite is needed"
         raise BasisMismatchError(msg)
     metabolites = tuple(name for name, sharp in zip(basis.names, narrow, strict=True) if sharp)
-    start = coarse_start(data.fid, elements[narrow], metabolites, data.time_s, reach_hz=REACH_PPM * data.larmor_mhz)
+    reach = REACH_PPM * data.larmor_mhz
+    low, high = to_hz(np.array([_ALIGNED_PPM[1], _ALIGNED_PPM[0]]), data.larmor_mhz, data.reference_ppm)
+    start = coarse_start(
+        data.fid, elements[narrow], metabolites, data.time_s,
+        reach_hz=reach, band_hz=(float(low) - reach, float(high) + reach),
+    )  # fmt: skip
     names, broad = tuple(basis.names), tuple(basis.macromolecules)
     priors: tuple[mm.RatioPrior, ...] = ()
     if add_macromolecules and mm.wanted(basis, data):
@@ -113,7 +125,23 @@ def prepare(
     noise = max(noise_sd(data), 1e-12 * float(np.abs(data.spectrum).max()))
     wide = np.array([name in broad for name in names])
     model = LinearCombination(elements, wide, data.time_s, window, frequency, scale=1.0 / noise)
-    return Setup(data, names, broad, model, np.fft.fft(data.fid)[window] / noise, noise, start, priors)
+    values = np.fft.fft(data.fid)[window] / noise
+    water = _residual_water(data, values * noise, ppm[1], start.shift_hz)
+    return Setup(data, names, broad, model, values, noise, start, priors, water)
+
+
+def _residual_water(data: Spectrum, values: ComplexArray, upper_ppm: float, shift_hz: float) -> float | None:
+    """Return how far residual water lies above the window, None where it is small, near or not to be expected."""
+    if data.nucleus != "1H":
+        return None
+    shifts = data.reference_ppm - (data.frequency_hz - shift_hz) / data.larmor_mhz
+    near = np.abs(shifts - WATER_PPM) < WATER_REACH_PPM
+    if not near.any() or WATER_PPM - upper_ppm < WATER_REACH_PPM:
+        return None
+    height = np.abs(data.spectrum[near])
+    if height.max() < np.abs(values).max():
+        return None
+    return float(shifts[near][np.argmax(height)]) - upper_ppm
 
 
 def _window(data: Spectrum, ppm: tuple[float, float], shift_hz: float, elements: int) -> tuple[np.ndarray, FloatArray]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,20 +39,23 @@ def read_vendor(path: Path, part: str | None = None) -> Acquisition:
         If the converter cannot read the file, naming what it said.
     """
     convert = _CONVERTERS.get(path.suffix.casefold(), _dicom)
-    try:
-        # converters print; a library is quiet
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    # converters print; a library is quiet
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
             images, names = convert(path)
-    except InputError:
-        raise
-    except Exception as error:
-        # each converter raises what it likes for a damaged file; the user needs the file's name and a remedy
-        msg = (
-            f"{path}: spec2nii cannot read it as {_KINDS.get(path.suffix.casefold(), 'DICOM')} "
-            f"({type(error).__name__}: {' '.join(str(error).split())}). Check that the file is complete and is spectroscopy data."
-        )
-        raise FileFormatError(msg) from error
+        except InputError:
+            raise
+        except Exception as error:
+            # each converter raises what it likes for a damaged file; the user needs the file's name and a remedy
+            said = " ".join(str(error).split())
+            msg = (
+                f"{path}: spec2nii cannot read it as {_KINDS.get(path.suffix.casefold(), 'DICOM')} "
+                f"({type(error).__name__}: {said}). Check that the file is complete and is spectroscopy data."
+            )
+            # converters leave files open; letting go of their frames here closes them in silence
+            traceback.clear_frames(error.__traceback__)
+            raise FileFormatError(msg) from error
     return _choose(path, list(images), list(names), part)
 
 

@@ -56,6 +56,28 @@ def test_a_broad_baseline_is_told_from_the_metabolites(basis, rng):
         assert_allclose(fit[name].value, (TRUTH | TOTALS)[name], rtol=0.03)
 
 
+def residual_water(size):
+    time_s = np.arange(POINTS) * DWELL_S
+    slow = np.exp(1j + 2j * np.pi * 1.5 * time_s - 12.0 * time_s - (20.0 * time_s) ** 2)
+    fast = 0.5 * np.exp(2j - 2j * np.pi * 3.0 * time_s - 30.0 * time_s)
+    return size * (slow + fast)
+
+
+@pytest.mark.parametrize("phase_deg", [0.0, 100.0])
+def test_residual_water_twenty_times_naa_biases_nothing(basis, rng, phase_deg):
+    pulls = []
+    for _ in range(8):
+        clean = mrs.simulate(
+            basis, TRUTH, lorentz_hz=3, gauss_hz=3, phase_deg=phase_deg, shift_hz=3, noise_sd=0.6, rng=rng
+        )
+        fit = mrs.fit(clean.with_fid(clean.fid + residual_water(600.0)), basis)
+        assert abs(fit.diagnostics["shift_hz"] - 3.0) < 0.1
+        pulls.append([(fit[name].value - value) / fit[name].stderr for name, value in (TRUTH | TOTALS).items()])
+    # the mean of eight pulls has a standard error of 0.35
+    assert np.all(np.abs(np.mean(pulls, axis=0)) < 1.4)
+    assert np.sqrt(np.mean(np.square(pulls))) < 1.3
+
+
 def test_coefficients_refer_to_the_basis_as_supplied(basis):
     doubled = mrs.Basis(
         basis.names, 2.0 * basis.fids, dwell_s=DWELL_S, larmor_mhz=LARMOR_MHZ, echo_time_s=0.03,

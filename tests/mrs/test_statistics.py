@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neurochem import mrs
+from neurochem.mrs.search import DELAY_SD_S
 from tests.mrs.conftest import TRUTH
 
 NAMES = [*TRUTH, "tNAA", "tCr", "tCho", "Glx"]
@@ -13,7 +14,11 @@ VALUES = np.array([*TRUTH.values(), 11.5, 8.0, 1.5, 12.0])
 def repeated(basis, rng, count, **options):
     values, errors = [], []
     for _ in range(count):
-        data = mrs.simulate(basis, TRUTH, lorentz_hz=3, gauss_hz=4, phase_deg=20, shift_hz=3, noise_sd=0.6, rng=rng)
+        # truth is drawn from the prior that the error counts on; a delay of always zero would look too certain
+        data = mrs.simulate(
+            basis, TRUTH, lorentz_hz=3, gauss_hz=4, phase_deg=20, shift_hz=3, noise_sd=0.6, rng=rng,
+            delay_s=rng.normal(0.0, DELAY_SD_S),
+        )  # fmt: skip
         fit = mrs.fit(data, basis, **options)
         values.append([fit[name].value for name in NAMES])
         errors.append([fit[name].stderr for name in NAMES])
@@ -21,16 +26,24 @@ def repeated(basis, rng, count, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"baseline": "none"}, {}, {"baseline_dimension_per_ppm": 3.0}])
-def test_scatter_is_the_stated_error_and_intervals_cover(basis, rng, options):
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        ({"baseline": "none"}, 0.9),
+        ({}, 0.9),
+        # a spline that these flat baselines do not need: the error allows for baselines that are not there
+        ({"baseline_dimension_per_ppm": 3.0}, 0.8),
+    ],
+)
+def test_scatter_is_the_stated_error_and_intervals_cover(basis, rng, options, least):
     values, errors = repeated(basis, rng, 200, **options)
     ratio = values.std(axis=0, ddof=1) / errors.mean(axis=0)
     coverage = (np.abs(values - VALUES) <= 1.96 * errors).mean(axis=0)
-    # over 26 correlated quantities; one ratio alone has a standard error of 5 %
-    assert 0.9 <= ratio.mean() <= 1.1
-    assert np.all((ratio > 0.8) & (ratio < 1.2))
-    assert 0.93 <= coverage.mean() <= 0.98
-    assert coverage.min() >= 0.88
+    assert least <= ratio.mean() <= 1.1
+    # one ratio of 200 has a standard error of 5 %, and misfit by chance enlarges errors by 1 to 3 %; three of them
+    assert np.all((ratio > least - 0.15) & (ratio < 1.15))
+    assert 0.93 <= coverage.mean() <= 0.985
+    assert coverage.min() >= 0.90  # three standard errors below 95 %
 
 
 def test_a_quick_look_at_the_same(basis, rng):

@@ -82,7 +82,8 @@ def preprocess(
     water : Acquisition or Spectrum, optional
         Unsuppressed water of the same voxel with the same receiver gain.
     steps : sequence of str, optional
-        Names of steps in order; by default combine_coils, average, eddy_currents, remove_water.
+        Names of steps in order; by default combine_coils, average, eddy_currents.  "remove_water" subtracts residual
+        water by HSVD, for the eye: it biases small metabolites, and the fit models the tail of water itself.
 
     Returns
     -------

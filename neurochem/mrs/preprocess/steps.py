@@ -50,7 +50,8 @@ class Done:
 
 StepFunction = Callable[[State], Done]
 STEPS: Registry[StepFunction] = Registry("preprocessing step")
-DEFAULT_STEPS = ("combine_coils", "average", "eddy_currents", "remove_water")
+# Residual water is left to the fit, which models its tail without touching the metabolites; "remove_water" is there.
+DEFAULT_STEPS = ("combine_coils", "average", "eddy_currents")
 
 
 def _axis_last(data: Acquisition, dim: str) -> ComplexArray:
@@ -120,7 +121,7 @@ def eddy_currents(state: State) -> Done:
 
 @STEPS.register(name="remove_water", aliases=("hsvd",), reference="Barkhuijsen 1987, J Magn Reson 73:553 (HSVD)")
 def remove_water(state: State) -> Done:
-    """Subtract residual water: damped exponentials within 0.4 ppm of the reference."""
+    """Subtract residual water: damped exponentials within 0.4 ppm of it. Tails of strong lines go with it (see fit)."""
     data = state.data
     if data.data.ndim != 1 or data.nucleus != "1H" or not np.isfinite(data.data).all() or not data.data.any():
         return Done(state, "not one proton FID: residual water not removed", {})
