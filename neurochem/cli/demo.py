@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(bids)
     config = replace(config, run=replace(config.run, workers=workers))
     report = run_participants(bids, out, config=config)
-    code = print_report(report, out)
+    code = print_report(report, out, debug=arguments.debug)
     if not report.state("done"):
         return code
     say(f"\nneurochem run {bids} {out} group")

@@ -67,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     arguments = build_parser(words).parse_args(words)
+    arguments.debug = debug
     try:
         code = int(_module(arguments.command).run(arguments))
         sys.stdout.flush()

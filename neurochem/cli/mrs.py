@@ -50,7 +50,7 @@ def fit_spectrum(arguments: argparse.Namespace) -> int:
     water = mrs.read(arguments.water) if arguments.water is not None else None
     clean = mrs.preprocess(mrs.read(arguments.data), water=water)
     result = mrs.fit(clean.spectrum, basis, ppm=tuple(arguments.ppm))
-    if tissue is not None:
+    if tissue is not None and clean.water is not None:
         result = mrs.quantify(
             result,
             water=clean.water,

@@ -72,11 +72,11 @@ def _participant(arguments: argparse.Namespace, config: "Config") -> int:
         say(f"dry run: {len(jobs)} scans would be quantified into {arguments.out_dir}; nothing was written")
         return EXIT_OK
     report = run_participants(arguments.bids_dir, arguments.out_dir, config=config, **chosen)
-    return print_report(report, arguments.out_dir)
+    return print_report(report, arguments.out_dir, debug=arguments.debug)
 
 
-def print_report(report: "RunReport", out_dir: Path) -> int:
-    """Say what was done, written and refused, and return the exit code."""
+def print_report(report: "RunReport", out_dir: Path, *, debug: bool = False) -> int:
+    """Say what was done, written and refused, with the traceback of a defect if asked for, and return the exit code."""
     from neurochem.cli.show import complain, say, wrote
 
     done, refused, defects = (report.state(state) for state in ("done", "refused", "defect"))
@@ -87,6 +87,8 @@ def print_report(report: "RunReport", out_dir: Path) -> int:
         complain(f"neurochem: error: {outcome.scan.label}: {outcome.message}")
     for outcome in defects:
         complain(f"neurochem: defect: {outcome.scan.label}: {outcome.message} (please report it)")
+        if debug:
+            complain(outcome.details)
     if done:
         counts = ", ".join(f"{report.count(state)} {state}" for state in ("ok", "flagged", "failed"))
         say(f"{len(done)} of {len(report.outcomes)} scans quantified; markers: {counts}")
