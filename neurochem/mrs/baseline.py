@@ -58,9 +58,9 @@ BASELINES: Registry[BaselineMaker] = Registry("baseline")
 @BASELINES.register(name="none", reference="no baseline at all")
 def no_baseline(
     points: int,
-    span_ppm: float,  # noqa: ARG001 - one signature for all
-    dimension_per_ppm: float,  # noqa: ARG001 - one signature for all
-    water_ppm: float | None = None,  # noqa: ARG001 - one signature for all
+    span_ppm: float,
+    dimension_per_ppm: float,
+    water_ppm: float | None = None,
 ) -> Baseline:
     """Return a baseline without curves."""
     return Baseline(np.zeros((points, 0)), np.zeros(0))

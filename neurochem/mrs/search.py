@@ -22,7 +22,7 @@ _FINE_SHIFT_PPM = 0.08
 _WIDEST_HZ = 40.0
 _WIDEST_BROAD_HZ = 15.0
 # Steps of the search that chooses between starts; the last search has the solver's own limit.
-_FIRST_ITERATIONS = 6
+_FIRST_ITERATIONS = 4
 
 Rows = tuple[FloatArray, FloatArray]
 

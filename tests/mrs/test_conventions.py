@@ -98,3 +98,11 @@ def test_line_amplitude_is_the_value_at_time_zero():
     assert_allclose(
         line_amplitude(fid, 5e-4, 2.65 * 127.73, 12.0), 7.0, rtol=2e-3
     )  # the straight baseline bends little
+
+
+def test_noise_of_a_narrow_band_is_measured_in_the_tail_of_the_fid(rng):
+    # 1000 Hz at 3 T end at 0.7 ppm: the usual range of the spectrum does not exist
+    time_s = np.arange(1024) * 1e-3
+    noise = 0.3 * (rng.standard_normal(1024) + 1j * rng.standard_normal(1024))
+    narrow = mrs.Spectrum(50 * np.exp(2j * np.pi * 300 * time_s - 20 * time_s) + noise, dwell_s=1e-3, larmor_mhz=127.73)
+    assert_allclose(mrs.noise_sd(narrow), 0.3 * np.sqrt(1024), rtol=0.15)  # 205 complex points: 3.5 %, three of them
