@@ -40,7 +40,9 @@ class BasisMismatchError(InputError):
 
 
 class CohortError(InputError):
-    """A study table that breaks a rule."""
+    """Study tables that break rules; `problems` holds one record for each."""
+
+    problems: tuple[object, ...] = ()
 
 
 class ConfigError(InputError):

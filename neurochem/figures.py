@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
-from mpl_toolkits.axes_grid1 import make_axes_locatable
 
 from neurochem.naming import write_via
 
@@ -52,7 +51,7 @@ def draw_fit(result: "FitResult", ax: "Axes | None" = None) -> "Axes":
     result : FitResult
         A fit with an axis.
     ax : Axes, optional
-        Where to draw; part of its height is given to the residual.
+        Where to draw; a quarter of its place is given to the residual.
 
     Returns
     -------
@@ -63,7 +62,7 @@ def draw_fit(result: "FitResult", ax: "Axes | None" = None) -> "Axes":
     if result.axis is None:
         ax.set_title(f"{result.model} {result.name}: no curve to draw")
         return ax
-    below = make_axes_locatable(ax).append_axes("bottom", size="28%", pad=0.08, sharex=ax)
+    below = _axes_below(ax)
     x = np.asarray(result.axis.values)
     used = result.used if result.used.size else np.ones(x.size, dtype=bool)
     if result.axis.descending:
@@ -74,12 +73,22 @@ def draw_fit(result: "FitResult", ax: "Axes | None" = None) -> "Axes":
     ax.tick_params(labelbottom=False)
     below.axhline(0.0, color=GREY, linewidth=0.8)
     below.set_xlabel(label(result.axis.name, result.axis.unit))
-    below.set_ylabel("residual")
+    below.set_ylabel(label("residual", result.axis.data_unit).replace(" ", "\n", 1), fontsize=8)
     ax.set_title(f"{result.model}  {result.name}" + ("" if result.success else "  (failed)"), fontsize=10)
     ax.legend(frameon=False, fontsize=8)
     if result.axis.descending:
         ax.set_xlim(float(x.max()), float(x.min()))
     return ax
+
+
+def _axes_below(ax: "Axes") -> "Axes":
+    """Return axes for the residual in the lower quarter of the place of `ax`."""
+    place = ax.get_subplotspec()
+    if place is None:
+        return ax.inset_axes((0.0, -0.36, 1.0, 0.32), sharex=ax)
+    grid = place.subgridspec(2, 1, height_ratios=[3, 1], hspace=0.04)
+    ax.set_subplotspec(grid[0])
+    return ax.figure.add_subplot(grid[1], sharex=ax)
 
 
 def _draw_curve(ax: "Axes", below: "Axes", x: np.ndarray, used: np.ndarray, result: "FitResult") -> None:

@@ -60,12 +60,16 @@ class Prepared(ABC):
         rate = np.atleast_1d(np.asarray(rates, dtype=float))[:, None]
         end, inside, end_by, inside_by = self.pieces(rate)
         # carry every piece to the end of its interval
-        fade = np.exp(-rate * self.rest)
-        spread, slope = _spread(rate, self.rest)
-        carried = np.add.reduceat(end * fade, self.first, axis=1)
-        carried_by = np.add.reduceat((end_by - self.rest * end) * fade, self.first, axis=1)
-        within = np.add.reduceat(inside + end * spread, self.first, axis=1)
-        within_by = np.add.reduceat(inside_by + end_by * spread + end * slope, self.first, axis=1)
+        if self.rest.any():
+            fade = np.exp(-rate * self.rest)
+            spread, slope = _spread(rate, self.rest)
+            inside_by = inside_by + end_by * spread + end * slope
+            inside = inside + end * spread
+            end_by = (end_by - self.rest * end) * fade
+            end = end * fade
+        carried, carried_by, within, within_by = (
+            np.add.reduceat(part, self.first, axis=1) for part in (end, end_by, inside, inside_by)
+        )
         # and from there to every later edge
         lag = self.edges[None, 1:] - self.edges[1:, None]
         reach = np.where(lag >= 0, np.exp(-rate[:, :, None] * np.maximum(lag, 0.0)), 0.0)

@@ -21,6 +21,11 @@ from neurochem.units import BoolArray, FloatArray
 
 MODELS: Registry["KineticModel"] = Registry("PET model", package="neurochem.pet.kinetics")
 
+_GRID = 64
+# The slowest washout that a scan of length T can tell from none is a few hundredths of 1/T.
+_SLOWEST_TIMES_SCAN = 0.06
+_FASTEST_PER_MIN = 2.0
+
 # Unit of every parameter name that a model may report.
 PARAMETER_UNITS = {
     "BPND": "", "DVR": "", "R1": "", "VB": "", "VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "k2a": "1/min",
@@ -84,6 +89,13 @@ class ScanInputs:
     def input_integral(self) -> FloatArray:
         """Frame means of the integral of the input from injection."""
         return self.view.convolved(0.0)[0][0]
+
+    @cached_property
+    def washout_grid(self) -> tuple[FloatArray, FloatArray]:
+        """Washout rates from 0.06/T to 2/min, and the input convolved with each, shape (n_rates, n_frames)."""
+        last = float(self.frames.end_min[-1])
+        rates = np.geomspace(_SLOWEST_TIMES_SCAN / last, _FASTEST_PER_MIN, _GRID)
+        return rates, self.view.convolved(rates)[0]
 
     def reference_operator(self, rate: float) -> FloatArray:
         """Return the matrix from frame means of the reference to those of its convolution with exp(-rate t)."""

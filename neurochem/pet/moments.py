@@ -1,6 +1,7 @@
 """The two families of functions that make convolutions with an exponential exact."""
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -9,6 +10,13 @@ from neurochem.units import FloatArray
 # Below this the recursion loses digits and the series needs few terms.
 _SERIES_BELOW = 2.0
 _SERIES_TERMS = 26
+
+
+@cache
+def _series(power: int) -> FloatArray:
+    """Return the coefficients of phi_power: (-1)^n power!/(power + n + 1)!."""
+    terms = [(-1.0) ** n * math.factorial(power) / math.factorial(power + n + 1) for n in range(_SERIES_TERMS)]
+    return np.array(terms)
 
 
 def power_moments(x: FloatArray, highest: int) -> list[FloatArray]:
@@ -36,12 +44,7 @@ def power_moments(x: FloatArray, highest: int) -> list[FloatArray]:
     moments = [np.empty(x.shape) for _ in range(highest + 1)]
     near, far = x[small], x[~small]
     if near.size:
-        # sum over n of (-x)^n j!/(j + n + 1)!
-        term = np.full(near.shape, 1.0 / (highest + 1))
-        total = term.copy()
-        for n in range(1, _SERIES_TERMS):
-            term = term * (-near / (highest + n + 1))
-            total += term
+        total = near[:, None] ** np.arange(_SERIES_TERMS) @ _series(highest)
         moments[highest][small] = total
         for j in range(highest, 0, -1):
             total = (1.0 - near * total) / j

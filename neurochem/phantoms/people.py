@@ -110,7 +110,7 @@ def make_people(count: int, effects: Effects, rng: np.random.Generator) -> list[
     Returns
     -------
     list of Person
-        MADRS at week 8 = 12 + severity (y0 - 30) + bpnd_baseline (BPND0 - 3.2) + glx_change (dGlx) + arm + noise, kept
+        MADRS at week 8 = 20 + severity (y0 - 30) + bpnd_baseline (BPND0 - 3.2) + glx_change (dGlx) + arm + noise, kept
         within the scale and rounded; HAM-D 17 follows MADRS at 0.75 points a point.
     """
     arms = np.array([ARMS[index % 2] for index in range(count)])
@@ -129,7 +129,7 @@ def _make_person(index: int, arm: str, effects: Effects, rng: np.random.Generato
     severity = int(np.clip(round(30.0 + 4.0 * rng.standard_normal()), 22, 45))
     glx = sum(later.concentrations[name] - amounts[name] for name in ("Glu", "Gln"))
     endpoint = (
-        12.0
+        20.0
         + effects.severity * (severity - 30)
         + effects.bpnd_baseline * (bpnd["midbrain"] - REGIONS["midbrain"][1])
         + effects.glx_change * glx

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -117,7 +118,7 @@ def _framings(folder: Path) -> list[Check]:
     checks = []
     for model in MODELS:
         worst = 0.0
-        options = {"k2prime": K2PRIME_PER_MIN} if model in {"MRTM2", "LoganRef"} else {}
+        options: dict[str, Any] = {"k2prime": K2PRIME_PER_MIN} if model in {"MRTM2", "LoganRef"} else {}
         for name in FRAMINGS:
             file = f"framing-{name}_tacs.tsv"
             fits = pet.fit(pet.read_tacs(folder / file), model, reference="reference", **options)
@@ -170,7 +171,7 @@ Scan = mrs.Spectrum | mrs.Acquisition
 def _quantified(spectrum: Scan, water: Scan, basis: mrs.Basis, fractions: tuple[float, float, float]) -> FitResult:
     clean = mrs.preprocess(spectrum, water=water)
     fit = mrs.fit(clean.spectrum, basis)
-    return mrs.quantify(fit, water=clean.water, tissue=mrs.Tissue(*fractions))
+    return mrs.quantify(fit, water=clean.water or water, tissue=mrs.Tissue(*fractions))
 
 
 def _true_concentrations(amounts: dict[str, float]) -> dict[str, float]:

@@ -146,7 +146,7 @@ def test_plot_shows_data_fit_and_residual(descending):
     assert upper.get_ylabel() == "signal (a.u.)"
     lower = upper.figure.axes[1]
     assert lower.get_xlabel() == "shift (ppm)"
-    assert lower.get_ylabel() == "residual"
+    assert lower.get_ylabel() == "residual\n(a.u.)"
     low, high = upper.get_xlim()
     assert bool(low > high) is descending
 

@@ -11,11 +11,6 @@ from neurochem.pet.view import FrameView, View
 from neurochem.solve import SeparableFit, delta_method, fit_separable, propagated_covariance
 from neurochem.units import FloatArray
 
-_GRID = 64
-# The slowest washout that a scan of length T can tell from none is a few hundredths of 1/T.
-_SLOWEST_TIMES_SCAN = 0.06
-_FASTEST_PER_MIN = 2.0
-
 
 class _Columns:
     """C_R and C_R (x) exp(-k2a t), with the derivative of their sum by k2a; the last rate is remembered."""
@@ -70,12 +65,11 @@ class SRTM(KineticModel):
         """Fit by variable projection over k2a, from the best of a grid."""
         means, columns = target.means, _Columns(inputs.view)
         weights = inputs.weights / np.max(inputs.weights)
-        last = float(inputs.frames.end_min[-1])
-        rates = np.geomspace(_SLOWEST_TIMES_SCAN / last, _FASTEST_PER_MIN, _GRID)
+        rates, curves = inputs.washout_grid
         fit = fit_separable(
             columns,
             means,
-            starts=[np.array([rate]) for rate in _best_rates(means, weights, inputs.view, rates)],
+            starts=[np.array([rate]) for rate in _best_rates(means, weights, inputs.view.input, rates, curves)],
             lower=rates[:1],
             upper=rates[-1:],
             weights=weights,
@@ -125,14 +119,16 @@ def _covariance(
     return covariance
 
 
-def _best_rates(means: FloatArray, weights: FloatArray, view: FrameView, rates: FloatArray) -> list[float]:
+def _best_rates(
+    means: FloatArray, weights: FloatArray, reference: FloatArray, rates: FloatArray, curves: FloatArray
+) -> list[float]:
     """Return the rates at the two deepest minima of the residual over a grid."""
     root = np.sqrt(weights)
-    first = root * view.input
+    first = root * reference
     first = first / np.linalg.norm(first)
     data = root * means
     data = data - (first @ data) * first
-    curves = root * view.convolved(rates)[0]
+    curves = root * curves
     curves = curves - (curves @ first)[:, None] * first
     explained = (curves @ data) ** 2 / np.maximum(np.sum(curves**2, axis=1), np.finfo(float).tiny)
     padded = np.concatenate([[-np.inf], explained, [-np.inf]])
