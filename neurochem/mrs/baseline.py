@@ -10,7 +10,7 @@ from scipy import interpolate, linalg, optimize
 from neurochem.errors import InputError
 from neurochem.registry import Registry
 from neurochem.solve import nonnegative_least_squares
-from neurochem.units import FloatArray
+from neurochem.units import BoolArray, FloatArray
 
 COMPONENTS_PER_PPM = 15.0
 # Effective dimensions per ppm among which the criterion chooses; 7 is also ABfit's limit.
@@ -170,14 +170,24 @@ def choose_dimension(
     ----------
     Wilson M (2021), Magn Reson Med 85:13 (modified criterion, m = 5).
     """
-    scores = [_score(data, columns, rows, make(dimension)) for dimension in grid]
+    scores, above_zero = [], np.ones(columns.shape[1], dtype=bool)
+    for dimension in grid:
+        score, above_zero = _score(data, columns, rows, make(dimension), above_zero)
+        scores.append(score)
     return grid[int(np.argmin(scores))]
 
 
 def _score(
-    data: FloatArray, columns: FloatArray, rows: tuple[FloatArray, FloatArray] | None, baseline: Baseline
-) -> float:
-    """Return the criterion of one baseline, amplitudes solved for with the baseline eliminated in closed form."""
+    data: FloatArray,
+    columns: FloatArray,
+    rows: tuple[FloatArray, FloatArray] | None,
+    baseline: Baseline,
+    above_zero: BoolArray,
+) -> tuple[float, BoolArray]:
+    """Return the criterion of one baseline and which amplitudes are above zero, guessed from the baseline before.
+
+    Amplitudes are solved for with the baseline eliminated in closed form.
+    """
     half, size = data.size // 2, columns.shape[1]
     shrink = 1.0 / (1.0 + baseline.penalty)
     gram, slope = columns.T @ columns, columns.T @ data
@@ -191,7 +201,9 @@ def _score(
     scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
     factor = np.linalg.cholesky(gram / np.outer(scale, scale) + 1e-10 * np.eye(size))
     target = linalg.solve_triangular(factor, slope / scale, lower=True)
-    amplitudes = nonnegative_least_squares(factor.T, target, np.ones(size, dtype=bool))[0] / scale
+    limited = np.ones(size, dtype=bool)
+    amplitudes, above_zero = nonnegative_least_squares(factor.T, target, limited, passive=above_zero)
+    amplitudes = amplitudes / scale
     left = data - columns @ amplitudes
     squares = float(left @ left)
     for block, part in seen:
@@ -199,4 +211,5 @@ def _score(
         coefficient = part - block @ amplitudes
         squares -= float(np.sum(shrink * (2.0 - shrink) * coefficient**2))
     floor = 1e-24 * float(data @ data)
-    return float(np.log(max(squares, floor))) + 2.0 * CRITERION_WEIGHT * 2.0 * baseline.effective_dimension / data.size
+    price = 2.0 * CRITERION_WEIGHT * 2.0 * baseline.effective_dimension / data.size
+    return float(np.log(max(squares, floor))) + price, above_zero
