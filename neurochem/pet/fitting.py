@@ -105,9 +105,11 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     kinetic = MODELS[model]
     inputs = _scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
     wanted = [name for name in tacs.regions if name != inputs.input_name] if regions is None else list(regions)
+    targets = [_target(tacs, inputs, region) for region in wanted]
+    if parameters is None:
+        inputs = kinetic.prepare(targets, inputs)
     results: dict[str, FitResult] = {}
-    for region in wanted:
-        target = _target(tacs, inputs, region)
+    for region, target in zip(wanted, targets, strict=True):
         if parameters is not None:
             results[region] = fit_parameters(kinetic, target, inputs, parameters)
         else:
@@ -141,7 +143,8 @@ def _scan_inputs(
         curve, name, spline = _reference_curve(tacs, kinetic, reference, kept, zero)
         return ScanInputs(
             tacs.frames, weight, weighting, curve, name,
-            reference_spline=spline, reference_frames=kept, start_is_zero=zero, options=options, flags=flags,
+            blood=_vascular_curve(tacs.frames, blood), reference_spline=spline, reference_frames=kept,
+            start_is_zero=zero, options=options, flags=flags,
         )  # fmt: skip
     curve, whole, more = _plasma_curves(tacs.frames, kinetic, blood)
     return ScanInputs(
@@ -239,6 +242,13 @@ def _reference_curve(
         raise InputError(msg)
     spline = FrameSpline(tacs.frames.select(kept), start_is_zero=zero)
     return spline.curve(means[kept]), name, spline
+
+
+def _vascular_curve(frames: Frames, blood: Any) -> Curve | None:
+    """Return whole blood for reference-tissue models that take vascular activity into account."""
+    if isinstance(blood, ArterialInput):
+        return blood.blood(float(frames.end_s[-1]))
+    return blood if isinstance(blood, Curve) else None
 
 
 def _plasma_curves(frames: Frames, kinetic: KineticModel, blood: Any) -> tuple[Curve, Curve | None, tuple[Flag, ...]]:

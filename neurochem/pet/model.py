@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -29,7 +29,10 @@ _FASTEST_PER_MIN = 2.0
 # Unit of every parameter name that a model may report.
 PARAMETER_UNITS = {
     "BPND": "", "DVR": "", "R1": "", "VB": "", "VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "k2a": "1/min",
-    "k2prime": "1/min", "intercept": "min",
+    "k2prime": "1/min", "intercept": "min", "k3": "1/min", "k4": "1/min", "Kb": "1/min", "Ki": "mL/cm3/min",
+    "KiRef": "1/min", "V0": "mL/cm3", "VND": "mL/cm3", "VS": "mL/cm3", "BPP": "mL/cm3", "SUVR": "", "VBref": "",
+    "gamma": "1/min", "tD": "min", "tP": "min", "alpha": "", "tau": "1/min", "T": "min",
+    "BPNDpost": "", "BPNDchange": "%", "K1ref": "mL/cm3/min", "ratio_intercept": "",
 }  # fmt: skip
 
 
@@ -215,6 +218,10 @@ class KineticModel(ABC):
     @abstractmethod
     def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Fit the frame means of one region."""
+
+    def prepare(self, targets: Sequence[Target], inputs: ScanInputs) -> ScanInputs:  # noqa: ARG002 - for models that share
+        """Return the inputs after what all regions determine together (a shared k2', a shared VND); by default as given."""
+        return inputs
 
     def fit(self, target: Target, inputs: ScanInputs) -> FitResult:
         """Fit one region; a fit that goes wrong is a result with `success=False`, never an exception."""
