@@ -38,7 +38,7 @@ def test_philips_press_35_ms_is_fitted(philips):
 def test_philips_concentrations_are_those_of_brain_once_the_scales_agree(philips):
     clean, fit = philips
     as_stored = mrs.quantify(fit, water=clean.water, tissue=TISSUE)
-    # the files of this scanner hold the reference at half the scale of the metabolites: flagged, never guessed
+    # as stored every concentration is twice that of brain, tCr too: flagged, and corrected only by who knows the scale
     assert "implausible_scale" in {flag.name for flag in as_stored.flags}
     conc = mrs.quantify(fit, water=clean.water, tissue=TISSUE, water_scale=2.0)
     assert "implausible_scale" not in {flag.name for flag in conc.flags}
