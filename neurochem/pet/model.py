@@ -219,7 +219,7 @@ class KineticModel(ABC):
     def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Fit the frame means of one region."""
 
-    def prepare(self, targets: Sequence[Target], inputs: ScanInputs) -> ScanInputs:  # noqa: ARG002 - for models that share
+    def prepare(self, targets: Sequence[Target], inputs: ScanInputs) -> ScanInputs:
         """Return the inputs after what all regions determine together (a shared k2', a shared VND); by default as given."""
         return inputs
 
