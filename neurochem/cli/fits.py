@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurochem.cli.show import complain, say, table, wrote
+from neurochem.qc.tables import flag_list
 from neurochem.results import FitResult, ResultSet
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ def finish(results: FitResult | ResultSet, *, output: Path | None, figure: Path 
     """Print the estimates, write the table and the figure if they are asked for, and return the exit code."""
     fits = [results] if isinstance(results, FitResult) else list(results.values())
     say(estimates_text(fits))
-    for fit in fits:
-        for flag in fit.flags:
-            complain(f"{flag.severity}: {fit.name}: {flag.message}")
+    for flag in flag_list(fits):
+        complain(": ".join(part for part in (flag["word"], flag["where"], flag["message"]) if part))
     if output is not None:
         _write_output(fits, output)
     if figure is not None:

@@ -10,7 +10,7 @@ from neurochem.errors import InputError
 
 if TYPE_CHECKING:
     from neurochem.results import ResultSet
-    from neurochem.study import Config, RunReport
+    from neurochem.study import Config, RunReport, ScanJob
 
 EXIT_OK, EXIT_DEFECT, EXIT_INPUT = 0, 1, 2
 
@@ -61,18 +61,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _participant(arguments: argparse.Namespace, config: "Config") -> int:
-    from neurochem.cli.show import say
-    from neurochem.study import describe_job, plan_participants, run_participants
+    from neurochem.study import plan_participants, run_participants
 
     chosen = {"participants": arguments.participant_label, "sessions": arguments.session_label}
     if arguments.dry_run:
-        jobs = plan_participants(arguments.bids_dir, arguments.out_dir, config=config, **chosen)
-        for job in jobs:
-            say(describe_job(job))
-        say(f"dry run: {len(jobs)} scans would be quantified into {arguments.out_dir}; nothing was written")
-        return EXIT_OK
+        return _dry_run(plan_participants(arguments.bids_dir, arguments.out_dir, config=config, **chosen))
     report = run_participants(arguments.bids_dir, arguments.out_dir, config=config, **chosen)
     return print_report(report, arguments.out_dir, debug=arguments.debug)
+
+
+def _dry_run(jobs: "list[ScanJob]") -> int:
+    from neurochem.cli.show import complain, say
+    from neurochem.study import describe_job
+
+    ready = 0
+    for job in jobs:
+        try:
+            say(describe_job(job))
+            ready += 1
+        except InputError as error:
+            complain(f"neurochem: error: {job.scan.label}: {error}")
+    say(f"dry run: {ready} of {len(jobs)} scans would be quantified into {jobs[0].out_dir}; nothing was written")
+    return EXIT_OK if ready == len(jobs) else EXIT_INPUT
 
 
 def print_report(report: "RunReport", out_dir: Path, *, debug: bool = False) -> int:

@@ -5,10 +5,13 @@ from typing import Any
 
 from neurochem.qc.numbers import DASH, interval_text, relative_error_text, value_with_error
 from neurochem.qc.verdict import judge, judge_fit
+from neurochem.quality import Flag
 from neurochem.records import plain
 from neurochem.results import FitResult
 
 _WORDS = {"info": "note", "warning": "check", "failure": "failed"}
+# How names of metrics end, and the unit it means.
+_UNITS = {"hz": "Hz", "ppm": "ppm", "s": "s", "deg": "degrees", "min": "min"}
 _STATES = {"info": "ok", "warning": "flagged", "failure": "failed"}
 
 
@@ -67,28 +70,47 @@ def _error_kind(fits: Sequence[FitResult]) -> str:
 
 
 def flag_list(fits: Sequence[FitResult]) -> list[dict[str, str]]:
-    """Return every flag in plain words, failures first."""
+    """Return every flag in plain words, failures first; one that several regions share is told once."""
     order = list(_WORDS)
-    found = [(order.index(flag.severity), fit.name, flag) for fit in fits for flag in fit.flags]
-    found.sort(key=lambda item: -item[0])
+    found: dict[Flag, list[str]] = {}
+    for fit in fits:
+        for flag in fit.flags:
+            found.setdefault(flag, []).append(fit.name)
+    flags = sorted(found, key=lambda flag: -order.index(flag.severity))
     return [
         {
             "state": _STATES[flag.severity],
             "word": _WORDS[flag.severity],
-            "where": " ".join(part for part in (name if len(fits) > 1 else "", flag.parameter) if part),
+            "where": _where(found[flag], flag.parameter, len(fits)),
             "message": flag.message,
         }
-        for _, name, flag in found
+        for flag in flags
     ]
+
+
+def _where(names: Sequence[str], parameter: str, total: int) -> str:
+    """Return which regions and which estimate a flag concerns; nothing where there is one fit alone."""
+    if total == 1:
+        return parameter
+    regions = "all regions" if len(names) == total else ", ".join(dict.fromkeys(names))
+    return f"{regions} {parameter}".rstrip()
 
 
 def diagnostics_table(fits: Sequence[FitResult]) -> dict[str, Any]:
     """Return goodness of fit and quality metrics: fits by metrics, or metrics down for a single fit."""
     names = list(dict.fromkeys(name for fit in fits for name in fit.diagnostics))
     if len(fits) == 1:
-        return {"heads": ["metric", "value"], "rows": [[name, _metric(fits[0], name)] for name in names]}
+        return {"heads": ["metric", "value"], "rows": [[_metric_label(name), _metric(fits[0], name)] for name in names]}
     rows = [[fit.name, *(_metric(fit, name) for name in names)] for fit in fits] if names else []
-    return {"heads": ["region", *names], "rows": rows}
+    return {"heads": ["region", *map(_metric_label, names)], "rows": rows}
+
+
+def _metric_label(name: str) -> str:
+    """Return the name of a metric as people read it, the unit that ends it in brackets."""
+    stem, _, last = name.rpartition("_")
+    if stem and last in _UNITS:
+        return f"{stem.replace('_', ' ')} ({_UNITS[last]})"
+    return name.replace("_", " ")
 
 
 def _metric(fit: FitResult, name: str) -> str:

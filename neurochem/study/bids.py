@@ -295,6 +295,7 @@ def _reference_signal(bids_dir: Path, scan: Scan) -> Path | None:
         return None
     try:
         stated = json.loads(sidecar.read_text(encoding="utf-8")).get("ReferenceSignal")
+        stated = stated[0] if isinstance(stated, list) and stated else stated
     except (ValueError, AttributeError) as error:
         msg = f"{sidecar}: not a JSON object ({error}); write the sidecar again"
         raise FileFormatError(msg) from error

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurochem.errors import InputError
+from neurochem.errors import InputError, MissingFileError
+from neurochem.naming import sidecar_path
 from neurochem.study.bids import Scan, find_scans, find_segmentation, find_water
 from neurochem.study.config import Config
 from neurochem.study.derivatives import dataset_name, merge_markers, write_dataset_files
@@ -77,20 +78,30 @@ def check_folders(bids_dir: Path, out_dir: Path) -> None:
 
 
 def describe_job(job: ScanJob) -> str:
-    """Return what a job would read and write, as text of a few lines; an input that is missing is named."""
-    try:
-        reads = ", ".join(str(path.relative_to(job.bids_dir)) for path in _inputs(job.scan, job))
-    except InputError as error:
-        reads = f"PROBLEM: {error}"
+    """Return what a job would read and write, as text of three lines.
+
+    Raises
+    ------
+    InputError
+        If a file that the job needs is missing.
+    """
+    inputs = _inputs(job.scan, job)
+    for path in inputs:
+        if not path.is_file():
+            msg = f"{path}: no such file; {job.scan.label} cannot be quantified without it"
+            raise MissingFileError(msg)
+    reads = ", ".join(str(path.relative_to(job.bids_dir)) for path in inputs)
     return f"{job.scan.label}\n  reads  {reads}\n  writes {job.page.with_suffix('')}*"
 
 
 def _inputs(scan: Scan, job: ScanJob) -> list[Path]:
     if scan.modality == "mrs":
-        return [scan.path, find_water(job.bids_dir, scan), job.bids_dir / job.config.mrs.basis]
+        settings = job.config.mrs
+        named = [job.bids_dir / settings.basis, job.bids_dir / settings.tissue]
+        return [scan.path, find_water(job.bids_dir, scan), *named]
     if job.config.pet.tacs:
         return [scan.path]
-    return [scan.path, *find_segmentation(job.bids_dir, scan, job.config.pet.segmentation)]
+    return [scan.path, sidecar_path(scan.path), *find_segmentation(job.bids_dir, scan, job.config.pet.segmentation)]
 
 
 def run_participants(

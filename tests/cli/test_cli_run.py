@@ -11,7 +11,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tiny_pet, tmp_path, 
         "sub-01 ses-baseline pet",
         "sub-01_ses-baseline_dseg.nii.gz",
         "dseg.tsv",
-        "1 scans",
+        "1 of 1 scans",
         "nothing was written",
     ):
         assert part in printed
@@ -21,8 +21,10 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(tiny_pet, tmp_path, 
 def test_a_dry_run_names_input_that_is_missing(tiny_pet, tmp_path, capsys):
     bids = Path(shutil.copytree(tiny_pet, tmp_path / "bids"))
     next((bids / "derivatives").rglob("*_dseg.nii.gz")).unlink()
-    assert main(["run", str(bids), str(tmp_path / "out"), "participant", "--dry-run"]) == 0
-    assert "PROBLEM" in capsys.readouterr().out
+    assert main(["run", str(bids), str(tmp_path / "out"), "participant", "--dry-run"]) == 2
+    printed = capsys.readouterr()
+    assert "dseg.nii.gz: no such file" in printed.err
+    assert "0 of 1 scans would be quantified" in printed.out
 
 
 def test_a_run_prints_what_it_wrote_and_where(tiny_pet, tmp_path, capsys):

