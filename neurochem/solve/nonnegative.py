@@ -61,15 +61,15 @@ def _solve(matrix: FloatArray, target: FloatArray, inside: BoolArray) -> FloatAr
 def _warm_start(
     matrix: FloatArray, target: FloatArray, nonnegative: BoolArray, passive: BoolArray | None
 ) -> tuple[FloatArray, BoolArray]:
-    """Return a feasible point: the guess if it is one, else the free columns alone."""
-    free = ~nonnegative
-    if passive is not None:
-        inside = passive | free
+    """Return a feasible point: from the guess, or from all columns, dropping what comes out negative."""
+    inside = np.ones(matrix.shape[1], dtype=bool) if passive is None else passive | ~nonnegative
+    for _ in range(matrix.shape[1] + 1):
         solution = _solve(matrix, target, inside)
-        if not (nonnegative & (solution < 0)).any():
-            return solution, inside
-    inside = free.copy()
-    return _solve(matrix, target, inside), inside
+        negative = inside & nonnegative & (solution <= 0)
+        if not negative.any():
+            break
+        inside = inside & ~negative
+    return solution, inside
 
 
 def _descend(

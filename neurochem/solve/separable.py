@@ -150,6 +150,7 @@ def fit_separable(  # noqa: PLR0913 - one keyword for each part of the problem
     nuisance_penalty: FloatArray | None = None,
     prior: tuple[FloatArray, FloatArray] | None = None,
     variance: float | None = None,
+    step_tolerance: float = 1e-11,
     max_iterations: int = 200,
 ) -> SeparableFit:
     """Fit data by columns(theta) @ amplitudes + nuisance @ b, amplitudes solved for inside.
@@ -178,6 +179,8 @@ def fit_separable(  # noqa: PLR0913 - one keyword for each part of the problem
         Soft prior of theta, standard deviation relative to the noise of unit weight; infinite means none.
     variance : float, optional
         Known variance of unit weight; by default it is estimated from the residual.
+    step_tolerance : float
+        Relative size of a step at which a search has converged.
     max_iterations : int
         Limit of each search.
 
@@ -208,7 +211,14 @@ def fit_separable(  # noqa: PLR0913 - one keyword for each part of the problem
     for start in starts:
         problem.passive = None
         searches.append(
-            minimize_least_squares(problem.evaluate, start, lower=lower, upper=upper, max_iterations=max_iterations)
+            minimize_least_squares(
+                problem.evaluate,
+                start,
+                lower=lower,
+                upper=upper,
+                step_tolerance=step_tolerance,
+                max_iterations=max_iterations,
+            )
         )
     best = min(searches, key=lambda search: search.cost)
     problem.passive = None
