@@ -271,6 +271,12 @@ def read_basis(
     )
 
 
+def rounded(values: ComplexArray, step: float) -> ComplexArray:
+    """Return real and imaginary parts rounded to multiples of a step, without negative zeros."""
+    # adding zero turns -0 into 0: the sign of a rounding error is not reproducible
+    return (np.round(values.real / step) * step + 0.0) + 1j * (np.round(values.imag / step) * step + 0.0)
+
+
 def _stated_amplitude(label: str) -> float | None:
     """Return the scale that `write_basis` put into IDBASI; None in a file of another tool."""
     if not label.startswith(_STATED):
@@ -281,7 +287,7 @@ def _stated_amplitude(label: str) -> float | None:
         return None
 
 
-def write_basis(basis: Basis, path: str | Path) -> Path:
+def write_basis(basis: Basis, path: str | Path, *, step: float = 0.0) -> Path:
     """Write an LCModel `.BASIS` file, which `read_basis` reads back to 15 digits.
 
     Parameters
@@ -290,6 +296,9 @@ def write_basis(basis: Basis, path: str | Path) -> Path:
         What to write; it is brought to a reference of 4.65 ppm, LCModel's.
     path : str or Path
         The file.
+    step : float
+        Round the spectra to multiples of this, so that the last bits of a processor's exponentials do not show; 0 keeps
+        every digit.
 
     Returns
     -------
@@ -301,4 +310,5 @@ def write_basis(basis: Basis, path: str | Path) -> Path:
         "FWHMBA": "0.", "HZPPPM": repr(basis.larmor_mhz), "ECHOT": f"{1e3 * (basis.echo_time_s or 0.0):.10g}",
         "SEQ": basis.sequence, "IDBASI": f"{_STATED}{basis.proton_amplitude!r}", "BADELT": repr(basis.dwell_s),
     }  # fmt: skip
-    return write_text(path, basis_text(tuple(basis.names), np.fft.fft(fids, axis=1), top=top))
+    spectra = np.fft.fft(fids, axis=1)
+    return write_text(path, basis_text(tuple(basis.names), rounded(spectra, step) if step else spectra, top=top))

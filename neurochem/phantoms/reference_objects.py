@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochem import mrs
+from neurochem.mrs.basis import rounded
 from neurochem.naming import write_text
 from neurochem.pet import Feng, Frames, TimeActivityCurves, simulate, write_tacs
 from neurochem.phantoms import mrs_scan, pet_scan
@@ -23,8 +24,9 @@ K2PRIME_PER_MIN = 0.10
 BPND_VALUES = (0.3, 1.0, 2.0, 3.0)
 R1_VALUES = (0.8, 1.0, 1.2)
 VT_VALUES = (2.0, 6.0, 12.0)
-# Values of a FID are rounded to this step, so that the last bit of an exponential does not change a file.
+# Values of a FID and of a spectrum are rounded to these steps, so that the last bit of an exponential does not change a file.
 _FID_STEP = 2.0**-24
+_SPECTRUM_STEP = 2.0**-16
 
 
 def _framing(*parts: tuple[int, float]) -> Frames:
@@ -142,7 +144,7 @@ def _spectra(folder: Path) -> None:
     for name, noise in (("exact", 0.0), ("noisy", mrs_scan.NOISE_SD)):
         spectrum, water = mrs_scan.make_spectra(person, np.random.default_rng([SEED, 2]), noise_sd=noise)
         for suffix, data in (("svs", spectrum), ("mrsref", water)):
-            fid = np.round(data.fid / _FID_STEP) * _FID_STEP
+            fid = rounded(data.fid, _FID_STEP)
             stored = mrs.Spectrum(
                 fid,
                 dwell_s=data.dwell_s,
@@ -151,7 +153,7 @@ def _spectra(folder: Path) -> None:
                 repetition_time_s=data.repetition_time_s,
             )
             mrs.write(stored, folder / f"{name}_{suffix}.nii", header={"WaterSuppressed": suffix == "svs"})
-    mrs.write_basis(mrs_scan.basis(), folder / "basis.BASIS")
+    mrs.write_basis(mrs_scan.basis(), folder / "basis.BASIS", step=_SPECTRUM_STEP)
     rows = [{"metabolite": key, "mmol_per_kg": value} for key, value in person.concentrations.items()]
     write_table(folder / "truth.tsv", ("metabolite", "mmol_per_kg"), rows)
     write_json(folder / "tissue.json", dict(zip(("gm", "wm", "csf"), person.tissue, strict=True)))
