@@ -3,12 +3,14 @@
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from neurochem.errors import ConfigError, unknown_name
+from neurochem.errors import ConfigError, NeurochemError, unknown_name
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -67,6 +69,13 @@ def map_jobs(
     list
         One result a job.
 
+    Raises
+    ------
+    UnknownNameError, ConfigError
+        If there is no such engine, or it is not installed.
+    NeurochemError
+        If a process was killed, for want of memory for example.
+
     Notes
     -----
     Processes start afresh ("spawn"), so a script that calls this needs the usual `if __name__ == "__main__":`.
@@ -77,10 +86,23 @@ def map_jobs(
         return [work(job) for job in _progress(jobs, len(jobs), label)]
     with single_threaded_children(), _executor(engine, min(workers, len(jobs)), scheduler) as executor:
         futures = {executor.submit(work, job): index for index, job in enumerate(jobs)}
-        results: dict[int, Result] = {}
-        for future in _progress(as_completed(futures), len(jobs), label):
-            results[futures[future]] = future.result()
-    return [results[index] for index in range(len(jobs))]
+        try:
+            done = {futures[future]: future.result() for future in _progress(as_completed(futures), len(jobs), label)}
+        except BrokenProcessPool as error:
+            msg = (
+                "a worker process was ended from outside, most often because memory ran out; what is finished was kept. "
+                "Run again with fewer workers."
+            )
+            raise NeurochemError(msg) from error
+        except KeyboardInterrupt:
+            # what has not begun is dropped; jobs under way end cleanly, so that no half-made folder stays behind
+            executor.shutdown(wait=True, cancel_futures=True)
+            raise
+    return [done[index] for index in range(len(jobs))]
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _progress(items: Any, total: int, label: str) -> Any:
@@ -94,7 +116,8 @@ def _progress(items: Any, total: int, label: str) -> Any:
 @contextlib.contextmanager
 def _executor(engine: str, workers: int, scheduler: str) -> Iterator[Executor]:
     if engine == "processes":
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_interrupts_to_the_parent) as pool:
             yield pool
         return
     try:

@@ -112,7 +112,7 @@ def process_scan(job: ScanJob) -> ScanOutcome:
             quantified = _quantify(job)
             written = write_scan(job, quantified)
         except (NeurochemError, OSError) as error:
-            return ScanOutcome(job.scan, "refused", message=one_line(error))
+            return ScanOutcome(job.scan, "refused", message=one_line(error) + _earlier_results(job))
         except Exception as error:  # noqa: BLE001, RUF100 - one scan's defect must not lose the night's batch; it is reported
             message = f"{type(error).__name__}: {one_line(error)}"
             return ScanOutcome(job.scan, "defect", message=message, details=traceback.format_exc())
@@ -120,6 +120,10 @@ def process_scan(job: ScanJob) -> ScanOutcome:
     counts = {state: states.count(state) for state in ("ok", "flagged", "failed")}
     notes = tuple(dict.fromkeys(one_line(w.message) for w in caught if issubclass(w.category, UserWarning)))
     return ScanOutcome(job.scan, "done", notes=notes, counts=counts, written=tuple(written))
+
+
+def _earlier_results(job: ScanJob) -> str:
+    return " (results of an earlier run were left as they are)" if (job.out_dir / job.page).exists() else ""
 
 
 def one_line(error: object) -> str:

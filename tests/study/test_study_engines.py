@@ -1,8 +1,13 @@
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
-from neurochem.errors import ConfigError, UnknownNameError
+from neurochem.errors import ConfigError, NeurochemError, UnknownNameError
 from neurochem.study.engines import map_jobs, single_threaded_children
 
 
@@ -44,3 +49,48 @@ def test_a_missing_cluster_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"neurochem\[cluster\]"):
         map_jobs(describe, [1], engine="dask")
+
+
+def test_a_cluster_gives_the_same_results_in_the_same_order():
+    pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+    results = map_jobs(describe, list(range(4)), engine="dask", workers=2)
+    assert [number for number, _, _ in results] == list(range(4))
+    assert os.getpid() not in {process for _, process, _ in results}
+
+
+def end_the_process(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_killed_process_is_told_in_words():
+    with pytest.raises(NeurochemError, match="Run again with fewer workers"):
+        map_jobs(end_the_process, [1, 2], workers=1)
+
+
+def wait_a_moment(number: int) -> int:
+    time.sleep(0.2)
+    return number
+
+
+def test_an_interruption_drops_what_has_not_begun_and_workers_stay_silent(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, test_study_engines as t\n"
+        "if __name__ == '__main__':\n    print('begun', flush=True)\n"
+        "    t.map_jobs(t.wait_a_moment, list(range(300)), workers=2)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    process = subprocess.Popen(  # noqa: S603, RUF100 - our own interpreter
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(3.0)
+    # as a terminal does: to the whole group
+    os.killpg(process.pid, signal.SIGINT)
+    # all 300 jobs would take 30 s
+    _, errors = process.communicate(timeout=15)
+    assert process.returncode != 0
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert errors.count("Traceback") == 1

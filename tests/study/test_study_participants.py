@@ -132,6 +132,18 @@ def test_a_run_in_which_every_scan_is_impossible_writes_nothing(tiny_pet, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_scan_that_became_impossible_keeps_its_earlier_results_and_says_so(tiny_pet, tmp_path):
+    bids, out = tmp_path / "bids", tmp_path / "out"
+    shutil.copytree(tiny_pet, bids)
+    chosen = {"participants": ["01"], "sessions": ["baseline"]}
+    run_participants(bids, out, config=config_of(bids), **chosen)
+    before = files_of(out)
+    (bids / "sub-01/ses-baseline/pet/sub-01_ses-baseline_pet.json").unlink()
+    report = run_participants(bids, out, config=config_of(bids), **chosen)
+    assert report.state("refused")[0].message.endswith("(results of an earlier run were left as they are)")
+    assert files_of(out) == before
+
+
 def test_a_second_run_of_other_people_adds_to_the_table(tiny_pet, tmp_path):
     for label in ("01", "sub-02"):
         run_participants(tiny_pet, tmp_path, config=config_of(tiny_pet), participants=[label], sessions=["week8"])
