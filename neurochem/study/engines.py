@@ -96,7 +96,8 @@ def map_jobs(
             raise NeurochemError(msg) from error
         except KeyboardInterrupt:
             # what has not begun is dropped; jobs under way end cleanly, so that no half-made folder stays behind
-            executor.shutdown(wait=True, cancel_futures=True)
+            for future in futures:
+                future.cancel()
             raise
     return [done[index] for index in range(len(jobs))]
 

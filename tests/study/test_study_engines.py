@@ -80,7 +80,8 @@ def test_an_interruption_drops_what_has_not_begun_and_workers_stay_silent(tmp_pa
         "if __name__ == '__main__':\n    print('begun', flush=True)\n"
         "    t.map_jobs(t.wait_a_moment, list(range(300)), workers=2)\n"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    places = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
     process = subprocess.Popen(  # noqa: S603, RUF100 - our own interpreter
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
         start_new_session=True,
