@@ -94,7 +94,7 @@ _add(
     "duration_over_activity", "d / C", "counting noise without decay", ("activity",), lambda n: n.duration / n.activity
 )
 _add(
-    "duration_over_rate", "d / (C / D)", "inverse variance of the means before decay correction, not of the corrected ones", _BOTH,
+    "duration_over_rate", "d / (C / D)", "inverse variance of means before decay correction, not of corrected ones", _BOTH,
     lambda n: n.duration * n.decay / n.activity,
 )  # fmt: skip
 _add(
