@@ -25,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument(
         "--water-repetition-time-s", type=float, metavar="S", help="TR of the water, where its header lacks it"
     )
+    fit.add_argument(
+        "--water-scale",
+        type=float,
+        default=1.0,
+        metavar="F",
+        help="multiply the water reference, where it was stored scaled",
+    )
     fit.add_argument("--output", type=Path, metavar="X.tsv", help="write the estimates as a table")
     fit.add_argument("--figure", type=Path, metavar="X.png", help="draw the fit and its components")
 
@@ -55,6 +62,7 @@ def fit_spectrum(arguments: argparse.Namespace) -> int:
             result,
             water=clean.water,
             tissue=tissue,
+            water_scale=arguments.water_scale,
             echo_time_s=arguments.echo_time_s,
             repetition_time_s=arguments.repetition_time_s,
             water_echo_time_s=arguments.water_echo_time_s,

@@ -124,7 +124,7 @@ def load_nifti(path: str | Path) -> Any:
     try:
         return nibabel.load(file)
     except (ImageFileError, OSError, EOFError, ValueError) as error:
-        msg = f"{file}: not a readable NIfTI image ({error}); it is truncated, damaged or of another format"
+        msg = f"{file}: not a readable NIfTI image ({error}); it is truncated, damaged or of another format; copy it again"
         raise FileFormatError(msg) from error
 
 

@@ -26,6 +26,9 @@ _GRID = 64
 _SLOWEST_TIMES_SCAN = 0.06
 _FASTEST_PER_MIN = 2.0
 
+# Binding may come out negative by noise alone; these may not, and say that the model or the input is wrong.
+_NEVER_NEGATIVE = frozenset({"VT", "K1", "R1", "DVR"})
+
 # Unit of every parameter name that a model may report.
 PARAMETER_UNITS = {
     "BPND": "", "DVR": "", "R1": "", "VB": "", "VT": "mL/cm3", "K1": "mL/cm3/min", "k2": "1/min", "k2a": "1/min",
@@ -292,6 +295,11 @@ class KineticModel(ABC):
             if name in outcome.at_bound
         ]
         flags += [Flag("not_identified", f"the data do not determine {name}", "warning", name) for name in lost]
+        flags += [
+            Flag("negative", f"{name} is {estimates[name].value:.4g}; no such value is physical", "warning", name)
+            for name in outcome.names
+            if name in _NEVER_NEGATIVE and estimates[name].value < 0
+        ]
         flags += list(apply_rules(PET_RULES, diagnostics))
         drawn = {inputs.input_name: inputs.view.input} if outcome.axis is None and self.inputs == "reference" else {}
         return FitResult(

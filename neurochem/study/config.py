@@ -10,7 +10,7 @@ from typing import Any
 from neurochem.errors import ConfigError, MissingFileError
 
 CONFIG_FILE = "code/neurochem.toml"
-OUTCOME_TYPES = ("change", "percent_change", "response", "remission", "endpoint")
+OUTCOME_TYPES = ("change", "percent_change", "percent_reduction", "response", "remission", "endpoint")
 TIMES = ("baseline", "change")
 ENGINES = ("processes", "serial", "dask")
 
@@ -66,6 +66,8 @@ class MrsConfig:
         Range of the fit.
     relaxation : str
         Name of a set of relaxation times; empty means the default of `neurochem.mrs.quantify`.
+    water_scale : float
+        What the water reference must be multiplied by where the scanner stored it on another scale than the data.
     """
 
     basis: str = ""
@@ -73,6 +75,7 @@ class MrsConfig:
     tissue: str = "derivatives/segmentation/tissue_fractions.tsv"
     ppm: tuple[float, float] = (0.2, 4.2)
     relaxation: str = ""
+    water_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,10 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
     ),
     "mrs": (
         MrsConfig,
-        {"basis": _text, "metabolites": _texts, "tissue": _text, "ppm": _ppm_range, "relaxation": _text},
+        {
+            "basis": _text, "metabolites": _texts, "tissue": _text, "ppm": _ppm_range, "relaxation": _text,
+            "water_scale": _positive,
+        },
     ),
     "response": (
         ResponseConfig,

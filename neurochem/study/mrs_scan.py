@@ -49,7 +49,13 @@ def quantify_mrs(job: ScanJob) -> Quantified:
     water = mrs.read(water_file)
     clean = mrs.preprocess(mrs.read(job.scan.path), water=water)
     fitted = mrs.fit(clean.spectrum, basis, ppm=settings.ppm, name=job.scan.label)
-    fit = mrs.quantify(fitted, water=clean.water or water, tissue=tissue, relaxation=settings.relaxation or "default")
+    fit = mrs.quantify(
+        fitted,
+        water=clean.water or water,
+        tissue=tissue,
+        relaxation=settings.relaxation or "default",
+        water_scale=settings.water_scale,
+    )
     fit = without_machine_paths(fit, job.bids_dir)
     region = dict(job.scan.entities).get("voi", VOXEL)
     names = settings.metabolites or tuple(fit.estimates)

@@ -318,3 +318,17 @@ def test_every_model_is_listed_with_its_source():
         assert record["reference"]
         assert record["equation"]
         assert record["inputs"] in {"reference", "plasma"}
+
+
+def test_the_list_of_models_stays_a_function_after_a_fit():
+    frames = FRAMINGS["15 s to 7 min"]
+    nc.pet.fit(curves(frames, *truth(frames, 1.0)), "SRTM", reference="reference")
+    assert callable(nc.pet.models)
+
+
+def test_a_value_that_cannot_be_physical_is_flagged():
+    frames = FRAMINGS["15 s to 7 min"]
+    tacs = nc.pet.TimeActivityCurves(frames, frames.mid_s**2, regions=["time"])
+    fit = nc.pet.fit(tacs, "MA1", blood=FENG)["time"]
+    assert (fit["VT"].value < 0) == ("negative" in [flag.name for flag in fit.flags])
+    assert fit["VT"].value < 0
