@@ -11,7 +11,7 @@ from neurochem.pet.model import MODELS
 from tests.pet.truth import FENG, FRAMINGS, curves, framing, reference_curve
 
 REFERENCE_MODELS = [entry.name for entry in MODELS if entry.item.inputs == "reference"]
-PLASMA_MODELS = [entry.name for entry in MODELS if entry.item.inputs == "plasma"]
+PLASMA_MODELS = [entry.name for entry in MODELS if entry.item.inputs == "plasma" and "intercept" in entry.item.reported]
 K2PRIME = 0.1
 
 

@@ -1,0 +1,48 @@
+"""Inputs and fits that the tests of plasma models share."""
+
+import numpy as np
+
+import neurochem as nc
+from neurochem.pet.curves import ExponentialSum, Term
+from neurochem.pet.model import MODELS, ScanInputs, Target
+from neurochem.results import FitResult
+from tests.pet.truth import FENG, FRAMINGS
+
+FRAMES = FRAMINGS["10 s to 5 min"]
+# whole blood in closed form: less than plasma early, with metabolites late
+BLOOD = ExponentialSum(
+    [*(Term(0.6 * t.amplitude, t.rate, t.power) for t in FENG.terms), Term(4.0, 0.004), Term(-4.0, 0.3)]
+)
+
+
+def sampled_input(latest_s: float = 5700.0, curve=FENG, blood=BLOOD) -> nc.pet.ArterialInput:
+    """Return samples every second for three minutes, then every ten."""
+    time_s = np.concatenate([np.arange(0.0, 180.0), np.arange(180.0, latest_s + 1, 10.0)])
+    return nc.pet.ArterialInput(time_s, curve.values(time_s / 60), None if blood is None else blood.values(time_s / 60))
+
+
+def scan(frames=FRAMES, *, curve=FENG, blood=BLOOD, weights=None, **options) -> ScanInputs:
+    weights = np.ones(len(frames)) if weights is None else np.asarray(weights)
+    return ScanInputs(frames, weights, "given", curve, "plasma", blood=blood, options=options)
+
+
+def target(inputs: ScanInputs, means: np.ndarray, region: str = "target") -> Target:
+    usable = inputs.weights > 0
+    return Target(region, means, np.where(usable, 1.0 / np.sqrt(np.where(usable, inputs.weights, 1.0)), 0.0))
+
+
+def fit_means(model: str, inputs: ScanInputs, means: np.ndarray) -> FitResult:
+    return MODELS[model].fit(target(inputs, means), inputs)
+
+
+def monte_carlo(
+    model: str, inputs: ScanInputs, truth: np.ndarray, noise: np.ndarray, name: str, *, count: int, seed: int
+):
+    """Return estimates, standard errors, and whether the 95 % interval held the truth `true`, for `count` noisy scans."""
+    random = np.random.default_rng(seed)
+    estimates = [
+        fit_means(model, inputs, truth + noise * random.standard_normal(truth.size))[name] for _ in range(count)
+    ]
+    values = np.array([estimate.value for estimate in estimates])
+    errors = np.array([estimate.stderr for estimate in estimates])
+    return values, errors, np.array([estimate.interval() for estimate in estimates])
