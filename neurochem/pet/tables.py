@@ -36,7 +36,7 @@ def read_table(path: str | Path) -> "pd.DataFrame":
         raise MissingFileError(msg)
     separator = "," if file.suffix.casefold() == ".csv" else "\t"
     try:
-        return pd.read_csv(file, sep=separator, na_values=["n/a"], skipinitialspace=True, float_precision="round_trip")
+        return pd.read_csv(file, sep=separator, na_values=["n/a"], skipinitialspace=True)
     except (ValueError, UnicodeDecodeError) as error:
         msg = f"{file}: not a table with a header line ({error}); give a tab-separated .tsv or a .csv file"
         raise FileFormatError(msg) from error
