@@ -10,7 +10,9 @@ from neurochem.errors import InputError, UnknownNameError
 from neurochem.pet.model import MODELS
 from tests.pet.truth import FENG, FRAMINGS, curves, framing, reference_curve
 
-REFERENCE_MODELS = [entry.name for entry in MODELS if entry.item.inputs == "reference"]
+REFERENCE_MODELS = [
+    entry.name for entry in MODELS if entry.item.inputs == "reference" and getattr(entry.item, "one_compartment", True)
+]
 PLASMA_MODELS = [entry.name for entry in MODELS if entry.item.inputs == "plasma" and "intercept" in entry.item.reported]
 K2PRIME = 0.1
 

@@ -1,0 +1,347 @@
+"""SRTM2 and the other reference-tissue models that are not in test_models.py already."""
+
+import json
+
+import lmfit
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import neurochem as nc
+from neurochem.errors import InputError, UnknownNameError
+from tests.conftest import REPOSITORY
+from tests.pet.truth import FENG, FRAMINGS, reference_curve
+
+K2PRIME = 0.1
+REGIONS = {"null": (0.9, 0.0), "low": (0.8, 0.3), "mid": (1.0, 1.0), "high": (1.2, 2.0), "top": (1.0, 3.0)}
+BINDING = ["mid", "high", "top"]
+
+
+def scan(frames, *, noise: float = 0.0, seed: int = 0, regions=REGIONS, **keywords) -> nc.pet.TimeActivityCurves:
+    """Return regions of one k2', with counting noise relative to the activity in the middle of the scan."""
+    reference = reference_curve(K2PRIME)
+    means = [reference.frame_means(frames.start_min, frames.end_min)]
+    for r1, bpnd in regions.values():
+        parameters = {"R1": r1, "k2": r1 * K2PRIME, "BPND": bpnd}
+        means.append(nc.pet.simulate("SRTM", frames, parameters, reference=reference))
+    activity = np.column_stack(means)
+    if noise:
+        weights = np.column_stack([nc.pet.counting_weights(frames, column, "C11", relative=False) for column in means])
+        middle = len(frames) * 3 // 4
+        sd = weights**-0.5 * noise * activity[middle].mean() / (weights[middle] ** -0.5).mean()
+        activity = activity + sd * np.random.default_rng(seed).standard_normal(activity.shape)
+    return nc.pet.TimeActivityCurves(frames, activity, regions=["reference", *regions], isotope="C11", **keywords)
+
+
+class TestSRTM2:
+    @pytest.mark.parametrize("framing_name", FRAMINGS)
+    @pytest.mark.parametrize("choice", [{}, {"k2prime": K2PRIME}])
+    def test_frame_means_alone_give_bpnd(self, framing_name, choice):
+        fits = nc.pet.fit(scan(FRAMINGS[framing_name]), "SRTM2", reference="reference", **choice)
+        for region, (r1, bpnd) in REGIONS.items():
+            # the rebuilt reference errs by 1e-5
+            assert abs(fits[region]["BPND"].value - bpnd) < 5e-5 * max(1.0, bpnd)
+            assert_allclose(fits[region]["R1"].value, r1, rtol=1e-4)
+            assert_allclose(fits[region]["k2prime"].value, K2PRIME, rtol=1e-4)
+
+    @pytest.mark.parametrize("choice", [{}, {"k2prime": K2PRIME}])
+    def test_an_exact_reference_gives_exact_parameters(self, choice):
+        fits = nc.pet.fit(
+            scan(FRAMINGS["15 s to 7 min"]), "SRTM2", reference=reference_curve(), regions=list(REGIONS), **choice
+        )
+        for region, (r1, bpnd) in REGIONS.items():
+            values = [fits[region][name].value for name in ("R1", "BPND", "k2prime")]
+            assert_allclose(values, [r1, bpnd, K2PRIME], rtol=1e-7, atol=1e-7)
+
+    def test_one_region_alone_is_srtm(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.03, seed=2)
+        joint, srtm = (
+            nc.pet.fit(tacs, model, reference="reference", regions=["top"])["top"] for model in ("SRTM2", "SRTM")
+        )
+        for name in srtm.estimates:
+            assert_allclose([joint[name].value, joint[name].stderr], [srtm[name].value, srtm[name].stderr], rtol=1e-6)
+
+    def test_joint_fit_uses_the_regions_that_bind_and_says_so(self):
+        fit = nc.pet.fit(scan(FRAMINGS["15 s to 7 min"], noise=0.02), "SRTM2", reference="reference")["low"]
+        assert fit.settings["k2prime_regions"] == BINDING
+        assert fit.settings["k2prime_source"] == "joint fit"
+        assert "k2prime_joint" in [flag.name for flag in fit.flags]
+        assert not fit["k2prime"].fixed
+        given = nc.pet.fit(scan(FRAMINGS["15 s to 7 min"]), "SRTM2", reference="reference", k2prime=0.1)["low"]
+        assert given["k2prime"].fixed
+        assert given.settings["k2prime_source"] == "given"
+
+    def test_joint_fit_is_the_minimum_over_k2prime(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.03, seed=5)
+        joint = nc.pet.fit(tacs, "SRTM2", reference="reference")
+        best = joint["top"]["k2prime"].value
+        srtm = nc.pet.fit(tacs, "SRTM", reference="reference")
+
+        def cost(k2prime: float) -> float:
+            fits = nc.pet.fit(tacs, "SRTM2", reference="reference", k2prime=k2prime)
+            # each region's squares over the variance of its own SRTM residual
+            return sum(fits[r].diagnostics["rss"] / srtm[r].diagnostics["rss"] for r in BINDING)
+
+        low, middle, high = cost(best * (1 - 1e-3)), cost(best), cost(best * (1 + 1e-3))
+        assert low > middle < high
+        # the vertex of the parabola through the three lies at the estimate
+        assert abs(0.5 * (low - high) / (low - 2 * middle + high)) < 5e-3
+
+    def test_all_regions_report_one_k2prime(self):
+        fits = nc.pet.fit(scan(FRAMINGS["20 s to 5 min"], noise=0.03), "SRTM2", reference="reference")
+        values = {fits[region]["k2prime"].value for region in REGIONS}
+        assert len(values) == 1
+        errors = [fits[region]["k2prime"].stderr for region in REGIONS]
+        assert_allclose(errors, errors[0], rtol=1e-9)
+
+    def test_error_of_a_given_k2prime_reaches_bpnd(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"])
+        loose, up, down = (
+            nc.pet.fit(tacs, "SRTM2", reference="reference", **choice)["high"]["BPND"]
+            for choice in ({"k2prime": 0.1, "k2prime_stderr": 0.01}, {"k2prime": 0.1001}, {"k2prime": 0.0999})
+        )
+        slope = (up.value - down.value) / 2e-4
+        # without noise there is no other error, and the first-order slope is exact at the truth
+        assert_allclose(loose.stderr, abs(slope) * 0.01, rtol=1e-3)
+
+    def test_a_scan_without_binding_is_flagged(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.02, regions={"a": (0.8, 0.0), "b": (1.2, 0.1)})
+        fit = nc.pet.fit(tacs, "SRTM2", reference="reference")["b"]
+        assert "k2prime_uncertain" in [flag.name for flag in fit.flags]
+        assert abs(fit["BPND"].value - 0.1) < 4 * fit["BPND"].stderr
+
+    def test_target_equal_to_reference(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        means = reference_curve().frame_means(frames.start_min, frames.end_min)
+        tacs = nc.pet.TimeActivityCurves(frames, np.column_stack([means, means]), regions=["reference", "same"])
+        for choice in ({}, {"k2prime": 0.1}):
+            fit = nc.pet.fit(tacs, "SRTM2", reference="reference", **choice)["same"]
+            assert_allclose([fit["BPND"].value, fit["R1"].value], [0.0, 1.0], atol=1e-6)
+        # with k2' given, k2a is determined; without, neither is
+        assert np.isinf(nc.pet.fit(tacs, "SRTM2", reference="reference")["same"]["k2prime"].stderr)
+
+    def test_an_empty_region_does_not_disturb_the_others(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"])
+        padded = nc.pet.TimeActivityCurves(
+            tacs.frames, np.column_stack([tacs.activity, np.zeros(len(tacs.frames))]), regions=[*tacs.regions, "empty"]
+        )
+        fits = nc.pet.fit(padded, "SRTM2", reference="reference")
+        assert not fits["empty"].success
+        assert_allclose(fits["high"]["BPND"].value, 2.0, rtol=5e-5)
+
+    @pytest.mark.parametrize(
+        ("choice", "message"),
+        [
+            ({"k2prime": -0.1}, "must be above 0"),
+            ({"k2prime": np.nan}, "must be above 0"),
+            ({"k2prime": 0.1, "k2prime_stderr": -1.0}, "k2prime_stderr not below"),
+            ({"k2prime_stderr": 0.01}, "without k2prime"),
+        ],
+    )
+    def test_bad_options(self, choice, message):
+        with pytest.raises(InputError, match=message):
+            nc.pet.fit(scan(FRAMINGS["15 s to 7 min"]), "SRTM2", reference="reference", **choice)
+
+    def test_lmfit(self):
+        parameters = lmfit.create_params(R1=1.0, k2prime={"value": K2PRIME, "vary": False}, BPND=1.0)
+        tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.02)
+        through = nc.pet.fit(tacs, "SRTM2", reference="reference", parameters=parameters)["high"]
+        own = nc.pet.fit(tacs, "SRTM2", reference="reference", k2prime=K2PRIME)["high"]
+        assert_allclose(through["BPND"].value, own["BPND"].value, rtol=1e-6)
+        assert through["k2prime"].fixed
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("choice", [{}, {"k2prime": K2PRIME}])
+    def test_monte_carlo(self, choice):
+        frames, replicates = FRAMINGS["15 s to 7 min"], 500
+        regions = {name: REGIONS[name] for name in ("low", "mid", "high", "top")}
+        found = []
+        for seed in range(replicates):
+            tacs = scan(frames, noise=0.03, seed=seed, regions=regions)
+            fits = nc.pet.fit(tacs, "SRTM2", reference="reference", **choice)
+            found.append([(e.value, e.stderr, *e.interval()) for e in (fits[region]["BPND"] for region in regions)])
+        value, stderr, low, high = np.moveaxis(np.array(found), 2, 0)
+        truth = np.array([bpnd for _, bpnd in regions.values()])
+        spread = value.std(axis=0, ddof=1)
+        # three standard errors of the mean of 500 come on top of the 1 % that was promised
+        assert (np.abs(value.mean(axis=0) - truth) < 0.01 * truth + 3 * spread / replicates**0.5).all()
+        assert_allclose(stderr.mean(axis=0), spread, rtol=0.10)
+        # 93 to 97 %, averaged over regions: one region's share of 500 has a standard error of 1 %
+        assert 0.93 <= np.mean((low <= truth) & (truth <= high)) <= 0.97
+
+
+TWO_TISSUE = {"R1": 1.2, "k2": 0.12, "k3": 0.09, "k4": 0.03}
+
+
+def one_target(frames, target, **keywords) -> nc.pet.TimeActivityCurves:
+    means = reference_curve(K2PRIME).frame_means(frames.start_min, frames.end_min)
+    return nc.pet.TimeActivityCurves(
+        frames, np.column_stack([means, target]), regions=["reference", "target"], **keywords
+    )
+
+
+class TestFRTM:
+    def test_closed_form_is_a_two_tissue_target_with_its_one_tissue_reference(self):
+        # K1/k2 is 3 in target and reference; the target's eigenvalues and weights as for plasma input
+        frames = FRAMINGS["15 s to 7 min"]
+        k1, k2, k3, k4 = 0.36, 0.12, 0.09, 0.03
+        root = np.sqrt((k2 + k3 + k4) ** 2 - 4 * k2 * k4)
+        fast, slow = (k2 + k3 + k4 + root) / 2, (k2 + k3 + k4 - root) / 2
+        target = sum(
+            FENG.convolved(k1 * weight / root, rate).frame_means(frames.start_min, frames.end_min)
+            for rate, weight in ((fast, fast - k3 - k4), (slow, k3 + k4 - slow))
+        )
+        made = nc.pet.simulate("FRTM", frames, TWO_TISSUE, reference=reference_curve(0.1, k1=0.3))
+        assert_allclose(made, target, rtol=1e-9)
+
+    def test_binding_of_zero_is_srtm_without_binding(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        made = nc.pet.simulate(
+            "FRTM", frames, {"R1": 0.8, "k2": 0.08, "k3": 0.0, "k4": 0.05}, reference=reference_curve()
+        )
+        plain = nc.pet.simulate("SRTM", frames, {"R1": 0.8, "k2": 0.08, "BPND": 0.0}, reference=reference_curve())
+        assert_allclose(made, plain, rtol=1e-12)
+
+    @pytest.mark.parametrize(
+        "truth",
+        [TWO_TISSUE, {"R1": 0.8, "k2": 0.08, "k3": 0.03, "k4": 0.1}, {"R1": 1.0, "k2": 0.1, "k3": 0.2, "k4": 0.1}],
+    )
+    @pytest.mark.parametrize("framing_name", FRAMINGS)
+    def test_recovery(self, truth, framing_name):
+        frames = FRAMINGS[framing_name]
+        target = nc.pet.simulate("FRTM", frames, truth, reference=reference_curve())
+        exact = nc.pet.fit(one_target(frames, target), "FRTM", reference=reference_curve(), regions=["target"])[
+            "target"
+        ]
+        rebuilt = nc.pet.fit(one_target(frames, target), "FRTM", reference="reference")["target"]
+        bpnd = truth["k3"] / truth["k4"]
+        for name, value in {**truth, "BPND": bpnd, "DVR": 1 + bpnd, "k2prime": truth["k2"] / truth["R1"]}.items():
+            assert_allclose(exact[name].value, value, rtol=1e-6)
+            # micro-parameters are correlated: the few 1e-5 of the rebuilt reference grow to 1e-3 in k3
+            assert_allclose(rebuilt[name].value, value, rtol=2e-5 if name in {"BPND", "R1"} else 1e-3)
+
+    def test_derivatives_are_those_of_the_curve(self):
+        from neurochem.pet.kinetics.frtm import _Basis, _curve, _gradient
+        from neurochem.pet.view import FrameView
+
+        view = FrameView(FRAMINGS["15 s to 7 min"], reference_curve())
+        theta = np.array([1.1, 0.13, 0.02, 0.2])
+        analytic = _gradient(view.input, _Basis.at(theta[2], theta[3], view), theta)
+        for index in range(4):
+            step = np.zeros(4)
+            step[index] = 1e-6
+            up, down = (_curve(view.input, _Basis.at(t[2], t[3], view), t) for t in (theta + step, theta - step))
+            # central differences of step 1e-6 keep nine digits
+            assert_allclose((up - down) / 2e-6, analytic[:, index], atol=1e-8 * np.abs(analytic[:, index]).max())
+
+    def test_srtm_is_wrong_where_frtm_is_right(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        tacs = one_target(frames, nc.pet.simulate("FRTM", frames, TWO_TISSUE, reference=reference_curve()))
+        full, simple = (
+            nc.pet.fit(tacs, model, reference="reference")["target"]["BPND"].value for model in ("FRTM", "SRTM")
+        )
+        assert abs(full - 3.0) < 1e-4
+        assert simple > 3.2
+
+    def test_one_compartment_leaves_k3_and_k4_open(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        fit = nc.pet.fit(scan(frames, noise=0.01), "FRTM", reference="reference")["high"]
+        assert abs(fit["BPND"].value - 2.0) < 4 * fit["BPND"].stderr
+        assert fit["k3"].at_bound or fit["k3"].relative_stderr > 50
+
+    def test_noise_around_no_binding_is_not_cut_off(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        values = [
+            nc.pet.fit(scan(frames, noise=0.01, seed=s, regions={"a": (0.8, 0.0)}), "FRTM", reference="reference")["a"][
+                "BPND"
+            ]
+            for s in range(30)
+        ]
+        found = np.array([estimate.value for estimate in values])
+        assert (found < 0).sum() >= 5
+        assert abs(found.mean()) < 3 * found.std(ddof=1) / 30**0.5
+
+    def test_lmfit_finds_the_same_minimum(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        target = nc.pet.simulate("FRTM", frames, TWO_TISSUE, reference=reference_curve())
+        tacs = one_target(frames, target * (1 + 0.005 * np.random.default_rng(3).standard_normal(target.size)))
+        own = nc.pet.fit(tacs, "FRTM", reference="reference")["target"]
+        start = lmfit.create_params(
+            R1=1.1, k2={"value": 0.1, "min": 1e-3}, k3={"value": 0.08, "min": 0}, k4={"value": 0.04, "min": 1e-4}
+        )
+        through = nc.pet.fit(tacs, "FRTM", reference="reference", parameters=start)["target"]
+        assert_allclose(through["BPND"].value, own["BPND"].value, rtol=1e-5)
+        assert through.lmfit.nvarys == 4
+
+    @pytest.mark.slow
+    def test_monte_carlo(self):
+        frames, replicates = FRAMINGS["15 s to 7 min"], 300
+        target = nc.pet.simulate("FRTM", frames, TWO_TISSUE, reference=reference_curve())
+        rng, found = np.random.default_rng(9), []
+        for _ in range(replicates):
+            sd = 0.01 * np.sqrt(target.max() * np.maximum(target, 0.01 * target.max()) / frames.duration_min)
+            noisy = one_target(frames, target + sd * rng.standard_normal(target.size))
+            fit = nc.pet.fit(noisy, "FRTM", reference=reference_curve(), regions=["target"], weights=1 / sd**2)[
+                "target"
+            ]
+            found.append((fit["BPND"].value, fit["BPND"].stderr, *fit["BPND"].interval()))
+        value, stderr, low, high = np.array(found).T
+        assert abs(value.mean() - 3.0) < 0.03 + 3 * value.std() / replicates**0.5
+        # the SD of 300 replicates is itself known to 4 %
+        assert_allclose(np.median(stderr), value.std(ddof=1), rtol=0.15)
+        assert 0.91 <= np.mean((low <= 3.0) & (high >= 3.0)) <= 0.98
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"k2": 0.1, "k3": 0.05}, "k4 is missing"),
+            ({"k2": 0.1, "k3": -0.05, "k4": 0.05}, "must not be negative"),
+            ({"k2": 0.1, "k3": 0.05, "k4": 0.05, "kk": 1.0}, "unknown parameter of FRTM 'kk'"),
+        ],
+    )
+    def test_bad_parameters(self, given, message):
+        with pytest.raises((InputError, UnknownNameError), match=message):
+            nc.pet.simulate("FRTM", FRAMINGS["15 s to 7 min"], given, reference=reference_curve())
+
+
+CASES = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+
+
+@pytest.fixture(scope="module")
+def cases() -> dict:
+    if not CASES.is_file():
+        pytest.skip(f"no reference cases at {CASES}")
+    record = json.loads(CASES.read_text(encoding="utf-8"))
+    record["cases"] = {case["id"][:4]: case for case in record["cases"]}
+    p = record["input_feng"]["parameters"]
+    record["feng"] = nc.pet.Feng(p["A1"], p["A2"], p["A3"], p["L1"], p["L2"], p["L3"], t0_s=60.0 * p["t0"])
+    record["grid"] = nc.pet.Frames(record["frames"]["frame_start_s"], record["frames"]["frame_duration_s"])
+    return record
+
+
+class TestReferenceCases:
+    def test_frtm(self, cases):
+        case, frames = cases["cases"]["pk07"], cases["grid"]
+        reference = cases["feng"].convolved(0.3, 0.1)
+        made = nc.pet.simulate("FRTM", frames, TWO_TISSUE, reference=reference)
+        assert_allclose(made, case["tac_frame_average"], rtol=1e-8, atol=1e-12)
+        middle = nc.pet.simulate("FRTM", None, TWO_TISSUE, reference=reference, times_s=frames.mid_s)
+        assert_allclose(middle, case["tac_instantaneous_mid_frame"], rtol=1e-8, atol=1e-12)
+        tacs = nc.pet.TimeActivityCurves(frames, case["tac_frame_average"], regions=["target"])
+        fit = nc.pet.fit(tacs, "FRTM", reference=reference)["target"]
+        for name, value in {**TWO_TISSUE, "BPND": 3.0}.items():
+            assert_allclose(fit[name].value, value, rtol=1e-6)
+
+    @pytest.mark.parametrize("choice", [{}, {"k2prime": 0.054}])
+    def test_srtm2(self, cases, choice):
+        targets = cases["cases"]["pk04"]["targets"]
+        reference = cases["feng"].convolved(0.45, 0.054)
+        names = [target["name"] for target in targets]
+        curves = np.column_stack([target["tac_frame_average"] for target in targets])
+        tacs = nc.pet.TimeActivityCurves(cases["grid"], curves, regions=names)
+        means = reference.frame_means(cases["grid"].start_min, cases["grid"].end_min)
+        exact = nc.pet.fit(tacs, "SRTM2", reference=reference, **choice)
+        rebuilt = nc.pet.fit(tacs, "SRTM2", reference=means, **choice)
+        for target in targets:
+            assert_allclose(exact[target["name"]]["BPND"].value, target["BPND"], rtol=1e-6)
+            assert_allclose(rebuilt[target["name"]]["BPND"].value, target["BPND"], rtol=5e-5)
