@@ -46,3 +46,20 @@ def monte_carlo(
     values = np.array([estimate.value for estimate in estimates])
     errors = np.array([estimate.stderr for estimate in estimates])
     return values, errors, np.array([estimate.interval() for estimate in estimates])
+
+
+# regions that share VND = 3, with different delivery, binding and blood
+SHARED = {
+    "low": {"K1": 0.20, "VND": 3.0, "k3": 0.02, "k4": 0.04, "VB": 0.04},
+    "middle": {"K1": 0.30, "VND": 3.0, "k3": 0.06, "k4": 0.03, "VB": 0.05},
+    "high": {"K1": 0.35, "VND": 3.0, "k3": 0.12, "k4": 0.04, "VB": 0.05},
+    "slow": {"K1": 0.15, "VND": 3.0, "k3": 0.05, "k4": 0.02, "VB": 0.03},
+}
+
+
+def shared_scan(noise: float = 0.0, seed: int = 0) -> nc.pet.TimeActivityCurves:
+    """Return regional curves of one scan with arterial sampling."""
+    blood = sampled_input()
+    truth = np.column_stack([nc.pet.simulate("2TCM", FRAMES, region, blood=blood) for region in SHARED.values()])
+    noisy = truth * (1 + noise * np.random.default_rng(seed).standard_normal(truth.shape))
+    return nc.pet.TimeActivityCurves(FRAMES, noisy, regions=list(SHARED))
