@@ -9,6 +9,9 @@ from numpy.testing import assert_allclose
 
 import neurochem as nc
 from neurochem.errors import InputError, UnknownNameError
+from neurochem.pet import ExponentialSum, Term
+from neurochem.pet.model import MODELS
+from neurochem.pet.vascular_view import VascularFrames, VascularPoints
 from tests.conftest import REPOSITORY
 from tests.pet.truth import FENG, FRAMINGS, reference_curve
 
@@ -574,3 +577,115 @@ class TestWindows:
             )
             with pytest.raises(InputError, match="got nothing"):
                 nc.pet.simulate(model, frames, {}, reference=reference_curve())
+
+
+BLOOD = nc.pet.Feng(700.0, 21.9, 20.8, 4.13, 0.119, 0.0104)
+
+
+def vascular_scan(frames, r1: float = 1.1, bpnd: float = 2.0, vb: float = 0.06, vbref: float = 0.04):
+    """Return reference and target that both hold blood, and the reference as a continuous curve."""
+    tissue = reference_curve(K2PRIME)
+    # (1 - VBref) C_R + VBref C_B as one sum of exponentials
+    terms = [Term((1 - vbref) * term.amplitude, term.rate, term.power) for term in tissue.terms]
+    measured = ExponentialSum([*terms, *(Term(vbref * t.amplitude, t.rate, t.power) for t in BLOOD.terms)])
+    view = VascularFrames(frames, measured, BLOOD)
+    made = MODELS["SRTM_V"].predict({"R1": r1, "k2": r1 * K2PRIME, "BPND": bpnd, "VB": vb, "VBref": vbref}, view)
+    pure = nc.pet.simulate("SRTM", frames, {"R1": r1, "k2": r1 * K2PRIME, "BPND": bpnd}, reference=tissue)
+    # without blood it is SRTM, with blood a mixture: the closed form against its definition
+    assert_allclose(made, vb * view.blood + (1 - vb) * pure, rtol=1e-10)
+    tacs = nc.pet.TimeActivityCurves(frames, np.column_stack([view.input, made]), regions=["reference", "target"])
+    return tacs, measured
+
+
+class TestSRTMV:
+    @pytest.mark.parametrize("framing_name", FRAMINGS)
+    @pytest.mark.parametrize("fixed", [{}, {"VB": 0.06}, {"VBref": 0.04}, {"VB": 0.06, "VBref": 0.04}])
+    def test_exact_recovery(self, framing_name, fixed):
+        tacs, curve = vascular_scan(FRAMINGS[framing_name])
+        fit = nc.pet.fit(tacs, "SRTM_V", reference=curve, blood=BLOOD, regions=["target"], **fixed)["target"]
+        expected = {"R1": 1.1, "k2": 0.11, "BPND": 2.0, "k2a": 0.11 / 3, "k2prime": 0.1, "VB": 0.06, "VBref": 0.04}
+        for name, value in expected.items():
+            assert_allclose(fit[name].value, value, rtol=1e-6)
+            assert fit[name].fixed == (name in fixed)
+
+    @pytest.mark.parametrize("framing_name", FRAMINGS)
+    def test_frame_means_alone(self, framing_name):
+        tacs, _ = vascular_scan(FRAMINGS[framing_name])
+        fit = nc.pet.fit(tacs, "SRTM_V", reference="reference", blood=BLOOD, VBref=0.04)["target"]
+        # a reference that holds a bolus of blood is hard for a spline through frames of 10 to 20 s
+        assert abs(fit["BPND"].value - 2.0) < 0.02
+        assert abs(fit["VB"].value - 0.06) < 0.01
+
+    def test_without_blood_volumes_it_is_srtm(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        tacs = scan(frames, noise=0.02)
+        first = nc.pet.fit(tacs, "SRTM_V", reference="reference", blood=BLOOD, VB=0.0, VBref=0.0)["high"]
+        second = nc.pet.fit(tacs, "SRTM", reference="reference")["high"]
+        for name in second.estimates:
+            assert_allclose(
+                [first[name].value, first[name].stderr], [second[name].value, second[name].stderr], rtol=1e-6
+            )
+
+    def test_srtm_is_biased_by_blood(self):
+        tacs, _ = vascular_scan(FRAMINGS["10 s to 5 min"], vb=0.08, vbref=0.02)
+        srtm = nc.pet.fit(tacs, "SRTM", reference="reference")["target"]
+        assert abs(srtm["BPND"].value - 2.0) > 0.05
+
+    def test_blood_proportional_to_the_reference_determines_nothing(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        fit = nc.pet.fit(scan(frames), "SRTM_V", reference=reference_curve(), blood=reference_curve(), regions=["high"])
+        names = [(flag.name, flag.parameter) for flag in fit["high"].flags]
+        assert ("not_identified", "VB") in names
+        assert ("not_identified", "VBref") in names
+
+    @pytest.mark.parametrize(
+        ("choice", "message"),
+        [
+            ({}, "needs whole blood"),
+            ({"blood": BLOOD, "VB": 5.0}, "volume fraction"),
+            ({"blood": BLOOD, "VBref": -0.1}, "VBref"),
+        ],
+    )
+    def test_bad_input(self, choice, message):
+        with pytest.raises(InputError, match=message):
+            nc.pet.fit(scan(FRAMINGS["15 s to 7 min"]), "SRTM_V", reference="reference", **choice)
+
+    def test_bad_parameters(self):
+        frames = FRAMINGS["15 s to 7 min"]
+        for parameters, message in (
+            ({"k2": 0.1}, "BPND is missing"),
+            ({"k2": 0.1, "BPND": 1.0, "VBref": 0.05}, "needs whole blood"),
+        ):
+            with pytest.raises(InputError, match=message):
+                nc.pet.simulate("SRTM_V", frames, parameters, reference=reference_curve())
+        with pytest.raises(UnknownNameError, match="vB"):
+            nc.pet.simulate("SRTM_V", frames, {"vB": 0.1}, reference=reference_curve())
+
+    def test_values_at_times(self):
+        times = np.array([0.5, 3.0, 40.0])
+        view = VascularPoints(times, reference_curve(), BLOOD)
+        parameters = {"R1": 1.1, "k2": 0.11, "BPND": 2.0, "VB": 0.05}
+        plain = nc.pet.simulate(
+            "SRTM", None, {"R1": 1.1, "k2": 0.11, "BPND": 2.0}, reference=reference_curve(), times_s=60 * times
+        )
+        assert_allclose(
+            MODELS["SRTM_V"].predict(parameters, view), 0.05 * BLOOD.values(times) + 0.95 * plain, rtol=1e-12
+        )
+
+    @pytest.mark.slow
+    def test_monte_carlo(self):
+        tacs, curve = vascular_scan(FRAMINGS["10 s to 5 min"])
+        rng, found = np.random.default_rng(8), []
+        clean = tacs["target"]
+        sd = nc.pet.counting_weights(tacs.frames, clean, None, relative=False) ** -0.5
+        for _ in range(400):
+            noisy = clean + 0.02 * clean[22] / sd[22] * sd * rng.standard_normal(clean.size)
+            one = nc.pet.TimeActivityCurves(tacs.frames, noisy, regions=["target"])
+            fit = nc.pet.fit(one, "SRTM_V", reference=curve, blood=BLOOD, weights=1 / sd**2, VBref=0.04)["target"]
+            found.append([(e.value, e.stderr, *e.interval()) for e in (fit["BPND"], fit["VB"])])
+        value, stderr, low, high = np.moveaxis(np.array(found), 2, 0)
+        truth = np.array([2.0, 0.06])
+        assert (np.abs(value.mean(axis=0) - truth) < 0.01 * truth + 3 * value.std(axis=0) / 20).all()
+        # the SD of 400 replicates is known to 3.5 %
+        assert_allclose(np.median(stderr, axis=0), value.std(axis=0, ddof=1), rtol=0.12)
+        assert (np.mean((low <= truth) & (truth <= high), axis=0) > 0.92).all()
