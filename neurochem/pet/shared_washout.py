@@ -142,10 +142,14 @@ def estimate_shared(targets: Sequence[Target], inputs: ScanInputs) -> SharedK2pr
     return _with_errors(search, chosen, inputs, bind=bool(binding))
 
 
+def binds(bpnd: float, stderr: float) -> bool:
+    """Say whether a region binds enough to determine k2': BPND above 0.5 and above twice its standard error."""
+    return bool(bpnd > BINDING_THRESHOLD and bpnd > _SURE * stderr)
+
+
 def _binds(outcome: Outcome) -> bool:
     index = outcome.names.index("BPND")
-    value, variance = outcome.values[index], outcome.covariance[index, index]
-    return bool(value > BINDING_THRESHOLD and value > _SURE * math.sqrt(variance))
+    return binds(outcome.values[index], math.sqrt(outcome.covariance[index, index]))
 
 
 class _Search:

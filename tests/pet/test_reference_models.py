@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 import neurochem as nc
 from neurochem.errors import InputError, UnknownNameError
 from neurochem.pet import ExponentialSum, Term
+from neurochem.pet.joint_k2prime import estimate_k2prime, k2prime_sensitivity
 from neurochem.pet.model import MODELS
 from neurochem.pet.vascular_view import VascularFrames, VascularPoints
 from tests.conftest import REPOSITORY
@@ -689,3 +690,75 @@ class TestSRTMV:
         # the SD of 400 replicates is known to 3.5 %
         assert_allclose(np.median(stderr, axis=0), value.std(axis=0, ddof=1), rtol=0.12)
         assert (np.mean((low <= truth) & (truth <= high), axis=0) > 0.92).all()
+
+
+class TestK2primeOfTheScan:
+    @pytest.mark.parametrize(
+        "choice", [{}, {"method": "median"}, {"method": "median", "model": "MRTM1"}], ids=["joint", "SRTM", "MRTM1"]
+    )
+    def test_noise_free(self, choice):
+        k2prime = estimate_k2prime(scan(FRAMINGS["15 s to 7 min"]), reference="reference", **choice)
+        assert_allclose(k2prime.value, K2PRIME, rtol=2e-4)
+        assert (k2prime.name, k2prime.unit) == ("k2prime", "1/min")
+
+    def test_joint_is_that_of_srtm2_with_all_its_degrees_of_freedom(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.03)
+        k2prime = estimate_k2prime(tacs, reference="reference")
+        own = nc.pet.fit(tacs, "SRTM2", reference="reference")["low"]["k2prime"]
+        assert (k2prime.value, k2prime.stderr) == (own.value, own.stderr)
+        assert k2prime.dof == len(BINDING) * (len(tacs.frames) - 2) - 1
+
+    def test_median_takes_the_regions_that_bind(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.02, seed=3)
+        fits = nc.pet.fit(tacs, "SRTM", reference="reference")
+        expected = np.median([fits[region]["k2prime"].value for region in BINDING])
+        assert estimate_k2prime(tacs, reference="reference", method="median").value == expected
+        alone = estimate_k2prime(tacs, reference="reference", method="median", regions=["high"])
+        assert_allclose([alone.value, alone.stderr], [fits["high"]["k2prime"].value, fits["high"]["k2prime"].stderr])
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("method", ["joint", "median"])
+    def test_monte_carlo(self, method):
+        found = []
+        for seed in range(400):
+            # a large reference, as usual: the median's error leaves its noise out
+            tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.02, seed=seed)
+            estimate = estimate_k2prime(tacs, reference=reference_curve(), regions=list(REGIONS), method=method)
+            found.append((estimate.value, estimate.stderr, *estimate.interval()))
+        value, stderr, low, high = np.array(found).T
+        assert abs(value.mean() / K2PRIME - 1) < 0.02
+        if method == "joint":
+            assert_allclose(np.median(stderr), value.std(ddof=1), rtol=0.10)
+            assert 0.93 <= np.mean((low <= K2PRIME) & (high >= K2PRIME)) <= 0.97
+        else:
+            # the larger of two estimates of the error is cautious
+            assert np.mean((low <= K2PRIME) & (high >= K2PRIME)) > 0.93
+
+    def test_sensitivity(self):
+        tacs = scan(FRAMINGS["15 s to 7 min"])
+        for model in ("SRTM2", "MRTM2", "LoganRef", "LoganRefML"):
+            table = k2prime_sensitivity(tacs, model, reference="reference", k2prime=K2PRIME).set_index("region")
+            assert_allclose(table.loc["high", "BPND"], 2.0, rtol=5e-4)
+            # a k2' that is 20 % wrong moves a BPND of 2 by 0.02 to 0.15
+            for column in ("BPND_low", "BPND_high"):
+                assert 0.01 < abs(table.loc["high", column] - 2.0) < 0.25
+        joint = k2prime_sensitivity(tacs, reference="reference", regions=BINDING)
+        assert_allclose(joint["k2prime"], K2PRIME, rtol=2e-4)
+        assert list(joint["region"]) == BINDING
+
+    @pytest.mark.parametrize(
+        ("call", "message"),
+        [
+            (lambda t: estimate_k2prime(t, reference="reference", method="mean"), "unknown method"),
+            (lambda t: estimate_k2prime(t, reference="reference", method="median", model="FRTM"), "unknown model"),
+            (
+                lambda t: estimate_k2prime(t, reference="reference", method="median", regions=["null"]),
+                "regions that bind",
+            ),
+            (lambda t: k2prime_sensitivity(t, "SRTM", reference="reference"), "model that takes k2'"),
+            (lambda t: k2prime_sensitivity(t, reference="reference", change=20.0), "between 0 and 1"),
+        ],
+    )
+    def test_bad_input(self, call, message):
+        with pytest.raises((InputError, UnknownNameError), match=message):
+            call(scan(FRAMINGS["15 s to 7 min"]))

@@ -90,7 +90,7 @@ class SRTMV(KineticModel):
         r1, k2, vb, vbref = given["R1"], given["k2"], given["VB"], given["VBref"]
         k2a = k2 / (1.0 + given["BPND"])
         tissue, convolved = view.input, view.convolved(k2a)[0][0]
-        blood = 0.0
+        blood = np.zeros(tissue.shape)
         if vb or vbref:
             vessels = getattr(view, "blood_convolved", None)
             if view.blood is None or vessels is None:
