@@ -157,7 +157,7 @@ def draw_t_star(scan: TStarScan, ax: "Axes | None" = None, *, limit: float = T_S
     scan : TStarScan
         Result of `scan_t_star`.
     ax : Axes, optional
-        Where to draw; a third of its place is given to the residuals.
+        Where to draw; a quarter of its place is given to the residuals.
     limit : float
         Limit of the residual; the earliest start that keeps it is marked.
 
@@ -166,12 +166,10 @@ def draw_t_star(scan: TStarScan, ax: "Axes | None" = None, *, limit: float = T_S
     Axes
         The upper axes.
     """
-    from mpl_toolkits.axes_grid1 import make_axes_locatable  # type: ignore[import-untyped] # part of matplotlib, without types
-
-    from neurochem.figures import BLACK, GREY, colour, label, new_axes
+    from neurochem.figures import BLACK, GREY, _axes_below, colour, label, new_axes
 
     ax = new_axes() if ax is None else ax
-    below = make_axes_locatable(ax).append_axes("bottom", size="45%", pad=0.08, sharex=ax)
+    below = _axes_below(ax)
     minutes = scan.t_star_s / 60.0
     for index, region in enumerate(scan.regions):
         style: dict[str, Any] = {"color": colour(index), "markersize": 3.5, "linewidth": 1.0}
