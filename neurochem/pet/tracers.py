@@ -235,8 +235,8 @@ def choose(
     Notes
     -----
     Of the recommended models the first is taken that is installed and whose needs are met. One that needs k2' gets the
-    middle of the published range, which is flagged: a k2' that is 20 % wrong moves a BPND of 2 by about 0.1. The
-    published start of the linear part goes to models that have one.
+    middle of the published range, which is flagged: a k2' that is 20 % wrong moves a BPND of 2 by about 0.1; one that
+    needs more (the window of an equilibrium) is chosen only with `model=`. The published start of the linear part goes to models that have one.
     """
     item = tracer(tracer_or_name) if isinstance(tracer_or_name, str) else tracer_or_name
     _check_isotope(item, isotope)
@@ -306,7 +306,7 @@ def _model(item: Tracer, region: str | None, has_blood: bool, given: str | None)
     other = "blood" if item.prefer == "reference" else "reference"
     for kind in (item.prefer, other):
         for name in lists[kind]:
-            if name in MODELS and not ("k2prime" in MODELS.entry(name).needs and item.k2prime is None):
+            if _possible(item, name):
                 best = (
                     "" if kind == item.prefer else f"; {item.prefer} input is preferred for {item.name} but not there"
                 )
@@ -318,6 +318,14 @@ def _model(item: Tracer, region: str | None, has_blood: bool, given: str | None)
         "Give reference=, blood= or model=."
     )
     raise InputError(msg)
+
+
+def _possible(item: Tracer, model: str) -> bool:
+    """Say whether a model is installed and needs nothing that only the user can give."""
+    if model not in MODELS:
+        return False
+    given = {"reference", "blood"} | ({"k2prime"} if item.k2prime is not None else set())
+    return set(MODELS.entry(model).needs) <= given
 
 
 def _options(item: Tracer, model: str) -> tuple[dict[str, float], tuple[str, ...], tuple[Flag, ...]]:

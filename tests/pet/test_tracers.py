@@ -7,11 +7,6 @@ from neurochem.pet.model import MODELS
 from neurochem.pet.tracers import choose, tracer, tracers
 
 BRAIN = ["cerebellum", "midbrain", "putamen", "frontal cortex"]
-# what the room has or is to have; a recommended model that is none of these is a slip of the pen
-MODEL_NAMES = {
-    "SRTM", "SRTM2", "MRTM1", "MRTM2", "LoganRef", "PatlakRef", "Equilibrium", "Logan", "MA1", "LEGA", "Patlak",
-    "1TCM", "2TCM", "2TCMirr", "SpectralAnalysis",
-}  # fmt: skip
 NAMES = [row["name"] for row in tracers()]
 
 
@@ -41,7 +36,7 @@ def test_every_row_can_be_used(name):
     assert item.source
     assert item.checked
     assert item.isotope in {"C11", "F18"}
-    assert {*item.models_reference, *item.models_blood} <= MODEL_NAMES
+    assert all(model in MODELS for model in (*item.models_reference, *item.models_blood))
     assert bool(item.models_reference) == bool(item.reference_regions)
     assert item.models_blood
     assert item.prefer in {"reference", "blood"}
@@ -55,9 +50,7 @@ def test_every_row_can_be_used(name):
 def test_every_tracer_gets_an_analysis_with_blood(name):
     item = tracer(name)
     regions = [*BRAIN, "pons", "cerebellar white matter", "centrum semiovale", "occipital cortex"]
-    # a model that the room does not have yet is passed over, never chosen
-    possible = any(model in MODELS for model in (*item.models_reference, *item.models_blood))
-    choice = choose(item, regions, True, model=None if possible else "Logan")
+    choice = choose(item, regions, True)
     assert choice.model in MODELS
     assert choice.notes
 
@@ -129,3 +122,15 @@ def test_a_short_scan_is_flagged():
 
 def test_defaults_is_choose():
     assert tracer("DASB").defaults(BRAIN).reference == choose("DASB", BRAIN, False).reference
+
+
+def test_a_shared_k2prime_of_the_scan_is_preferred_to_a_published_one():
+    choice = choose("DASB", BRAIN, False)
+    assert choice.model == "SRTM2"
+    assert "k2prime" not in choice.options
+
+
+def test_a_model_that_needs_a_window_is_not_chosen_unasked():
+    with pytest.raises(InputError, match="no recommended model of altanserin"):
+        choose("altanserin", BRAIN, False)
+    assert choose("altanserin", BRAIN, False, model="Equilibrium").reference == "cerebellum"
