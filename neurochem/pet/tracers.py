@@ -234,9 +234,10 @@ def choose(
 
     Notes
     -----
-    Of the recommended models the first is taken that is installed and whose needs are met. One that needs k2' gets the
-    middle of the published range, which is flagged: a k2' that is 20 % wrong moves a BPND of 2 by about 0.1; one that
-    needs more (the window of an equilibrium) is chosen only with `model=`. The published start of the linear part goes to models that have one.
+    Of the recommended models the first is taken that is installed and whose needs are met; one that needs more than a
+    k2' (the window of an equilibrium) is chosen only with `model=`. A k2' is the middle of the published range, which is
+    flagged: one that is 20 % wrong moves a BPND of 2 by about 0.1. The published start of the linear part goes to models
+    that have one.
     """
     item = tracer(tracer_or_name) if isinstance(tracer_or_name, str) else tracer_or_name
     _check_isotope(item, isotope)
