@@ -19,8 +19,8 @@ from neurochem.units import FloatArray, seconds_to_minutes
 
 def simulate(
     model: str,
-    frames: Frames | None,
-    parameters: Mapping[str, float],
+    frames: Frames | None = None,
+    parameters: Mapping[str, float] | None = None,
     *,
     reference: Curve | TimeActivityCurves | ArrayLike | None = None,
     blood: Curve | None = None,
@@ -32,8 +32,8 @@ def simulate(
     ----------
     model : str
         Name as listed by `models()`.
-    frames : Frames or None
-        Frames whose exact means are returned; None with `times_s`.
+    frames : Frames, optional
+        Frames whose exact means are returned; left out with `times_s`.
     parameters : mapping of str to float
         Parameters of the model, for example {"R1": 1, "k2": 0.1, "BPND": 2}; rates in 1/min.
     reference, blood : Curve, frame means, or TimeActivityCurves of one region
@@ -52,6 +52,9 @@ def simulate(
         If the model, a parameter or the input is missing or does not fit.
     """
     kinetic = MODELS[model]
+    if parameters is None:
+        msg = f"parameters are missing; give those of {kinetic.name}: {', '.join(kinetic.parameters)}"
+        raise InputError(msg)
     given = reference if kinetic.inputs == "reference" else blood
     if given is None:
         keyword = "reference" if kinetic.inputs == "reference" else "blood"
