@@ -1,7 +1,5 @@
 """Profile-likelihood and bootstrap intervals."""
 
-import math
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -85,11 +83,13 @@ def test_the_volume_of_a_one_tissue_fit_has_a_profile():
     assert 0.8 < (high - low) / (2 * stats.t.ppf(0.975, found.dof) * found.stderr) < 1.25
 
 
-def test_what_the_data_do_not_bound_is_unbounded():
-    # a region without binding: k2' has no upper end that the curve could show
+def test_a_rate_that_may_be_zero_ends_at_zero_and_not_below():
+    # a region without binding hardly shows its washout; the standard error would allow a negative rate
     flat = noisy(0.0, 0.10, seed=6, isotope="C11")
+    assert nc.pet.fit(flat, "SRTM", reference=CURVE)["target"]["k2"].interval()[0] < 0
     low, high = profile_interval(flat, "SRTM", "target", "k2", reference=CURVE).interval()
-    assert low == 0.0 or math.isinf(high) or high > 5 * low
+    assert low == 0.0
+    assert high > 0.1
 
 
 def test_the_bootstrap_agrees_with_the_standard_error(tacs):
