@@ -22,13 +22,25 @@ NAMES = ("K1", "VT", "Ki", "VB")
 _KNOWN: WeakKeyDictionary[FrameView, tuple[float, FloatArray, FloatArray]] = WeakKeyDictionary()
 
 
-def dictionary(inputs: ScanInputs) -> tuple[FloatArray, FloatArray]:
+def dictionary(inputs: ScanInputs, slowest_times_scan: float = _SLOWEST_TIMES_SCAN) -> tuple[FloatArray, FloatArray]:
     """Return rates (1/min), log-spaced, and the frame means of the input convolved with each, shape (n_rates, n_frames).
 
     Computed once for all regions of a scan.
+
+    Parameters
+    ----------
+    inputs : ScanInputs
+        Its option `slowest_per_min` sets the slowest rate.
+    slowest_times_scan : float
+        Slowest rate times the scan's length where the option is not given.
+
+    Raises
+    ------
+    InputError
+        If the option is not positive or above the fastest rate.
     """
     given = inputs.options.get("slowest_per_min")
-    slowest = _SLOWEST_TIMES_SCAN / float(inputs.frames.end_min[-1]) if given is None else float(given)
+    slowest = slowest_times_scan / float(inputs.frames.end_min[-1]) if given is None else float(given)
     if not 0.0 < slowest < _FASTEST_PER_MIN:
         msg = f"slowest_per_min is {slowest:g}; the slowest rate lies between 0 and {_FASTEST_PER_MIN:g} 1/min, for example 0.01"
         raise InputError(msg)
@@ -115,7 +127,7 @@ class Spectrum:
             at_bound=frozenset(at_bound),
             fixed=self.blood.fixed | (frozenset() if self.trapping else frozenset({"Ki"})),
             flags=flags,
-            diagnostics={"terms": terms, "exponentials": float(len(_groups(rates)))}
+            diagnostics={"terms": terms, "exponentials": float(len(groups_of(rates)))}
             | ({} if mu is None else {"mu": mu}),
             settings={"rate_bounds_per_min": [float(self.rates[0]), float(self.rates[-1])], "rates": RATES},
         )
@@ -129,7 +141,7 @@ class Spectrum:
         self, amplitudes: FloatArray, weights: FloatArray, residual: FloatArray, target: Target, inputs: ScanInputs
     ) -> FloatArray:
         """Return the covariance of what is reported; trapping and blood that came out zero get that of an upper limit."""
-        groups = _groups(amplitudes[:RATES])
+        groups = groups_of(amplitudes[:RATES])
         heights = np.array([amplitudes[group].sum() for group in groups])
         centres = np.array([np.average(self.rates[group], weights=amplitudes[group]) for group in groups])
         others = self.columns[:, RATES:]
@@ -165,7 +177,7 @@ class Spectrum:
         return covariance
 
 
-def _groups(amplitudes: FloatArray) -> list[np.ndarray]:
-    """Return runs of neighbouring active rates."""
+def groups_of(amplitudes: FloatArray) -> list[np.ndarray]:
+    """Return the places of positive amplitudes, in runs of neighbours."""
     active = np.flatnonzero(amplitudes > 0)
     return [] if active.size == 0 else np.split(active, np.flatnonzero(np.diff(active) > 1) + 1)

@@ -10,6 +10,7 @@ from neurochem.pet.lasso import lasso_path
 from neurochem.pet.model import MODELS
 from neurochem.pet.plasma_spectrum import dictionary
 from tests.pet.plasma_truth import FRAMES, fit_means, monte_carlo, sampled_input, scan
+from tests.pet.truth import FENG, curves, reference_curve
 
 SPECTRA = ["SA", "DEPICT"]
 TWO = {"K1": 0.3, "k2": 0.1, "k3": 0.12, "k4": 0.04, "VB": 0.05}
@@ -115,12 +116,53 @@ def test_no_uptake_fails_without_an_exception(model):
     assert "K1 is zero" in fit.flags[0].message
 
 
+@pytest.mark.parametrize("bpnd", [0.3, 1.0, 3.0])
+def test_reference_form_finds_binding(bpnd):
+    reference = reference_curve()
+    means = reference.frame_means(FRAMES.start_min, FRAMES.end_min)
+    made = nc.pet.simulate("DEPICTRef", FRAMES, {"R1": 1.2, "k2": 0.12, "BPND": bpnd}, reference=reference)
+    for source in (reference, "reference"):
+        fit = nc.pet.fit(curves(FRAMES, made, means), "DEPICTRef", reference=source)["target"]
+        # rates between two of the grid, and what the penalty shrinks
+        assert_allclose(fit["BPND"].value, bpnd, rtol=3e-3)
+        assert_allclose(fit["R1"].value, 1.2, rtol=1e-3)
+        assert fit["DVR"].value == 1.0 + fit["BPND"].value
+
+
+def test_reference_form_needs_no_compartments():
+    reference = FENG.convolved(0.3, 0.1)
+    means = reference.frame_means(FRAMES.start_min, FRAMES.end_min)
+    slow = MODELS["2TCM"].predict({"K1": 0.36, "k2": 0.12, "k3": 0.09, "k4": 0.03}, scan(blood=None).view)
+    tacs = curves(FRAMES, slow, means)
+    depict, simplified = (nc.pet.fit(tacs, model, reference="reference")["target"] for model in ("DEPICTRef", "SRTM"))
+    # the two-tissue target that misleads SRTM
+    assert abs(depict["BPND"].value - 3.0) < 0.02
+    assert abs(simplified["BPND"].value - 3.0) > 0.3
+
+
+@pytest.mark.slow
+def test_monte_carlo_of_the_reference_form():
+    reference = reference_curve()
+    means = reference.frame_means(FRAMES.start_min, FRAMES.end_min)
+    made = nc.pet.simulate("SRTM", FRAMES, {"R1": 1.2, "k2": 0.12, "BPND": 1.0}, reference=reference)
+    random, found, inside = np.random.default_rng(8), [], []
+    for _ in range(200):
+        noisy = [curve * (1 + 0.02 * random.standard_normal(curve.size)) for curve in (made, means)]
+        fit = nc.pet.fit(curves(FRAMES, *noisy), "DEPICTRef", reference="reference", weights=relative(means))["target"]
+        low, high = fit["BPND"].interval()
+        found.append(fit["BPND"].value)
+        inside.append(low <= 1.0 <= high)
+    assert abs(np.median(found) - 1.0) < 0.02
+    # 200 scans know coverage to 1.5 %; the tails make it generous
+    assert 0.91 < np.mean(inside) <= 1.0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", SPECTRA)
 def test_monte_carlo_of_one_tissue(model):
     truth = MODELS["1TCM"].predict({"K1": 0.3, "k2": 0.05, "VB": 0.05}, scan().view)
     inputs = scan(weights=relative(truth))
-    values, errors, intervals = monte_carlo(model, inputs, truth, 0.03 * truth, "VT", count=500, seed=11)
+    values, _, intervals = monte_carlo(model, inputs, truth, 0.03 * truth, "VT", count=500, seed=11)
     assert abs(np.median(values) / 6.0 - 1) < 0.02
     # a long upper tail: the SD says little, and the error of the tail is as large as the tail
     assert np.quantile(values, 0.16) > 0.98 * 6.0
