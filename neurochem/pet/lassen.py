@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Below this many standard errors an occupancy does not fix the x-intercept.
 _FEWEST_SE = 3.0
 _UNEXPECTED = 0.01
+# An occupancy this small is rounding.
+_NO_OCCUPANCY = 1e-12
 
 
 def lassen(
@@ -80,12 +82,19 @@ def lassen(
         raise InputError(msg)
     both = method == "york"
     line = line_with_errors_in_both(base, drugged, s_base, s_drug) if both else line_of_least_squares(base, drugged)
-    values, covariance = delta_method(
+    values, covariance = _occupancy_and_volume(line)
+    return _lassen_result(names, (base, drugged, s_base, s_drug), line, (values, covariance), method)
+
+
+def _occupancy_and_volume(line: Line) -> tuple[FloatArray, FloatArray]:
+    """Return occupancy and VND of a line with their covariance; without any occupancy nothing fixes VND."""
+    if abs(1.0 - line.slope) < _NO_OCCUPANCY:
+        return np.array([1.0 - line.slope, np.nan]), np.array([[line.covariance[1, 1], 0.0], [0.0, np.inf]])
+    return delta_method(
         lambda p: np.array([1.0 - p[1], p[0] / (1.0 - p[1])]),
         np.array([line.intercept, line.slope]),
         line.covariance,
     )
-    return _lassen_result(names, (base, drugged, s_base, s_drug), line, (values, covariance), method)
 
 
 def _lassen_data(
@@ -118,6 +127,9 @@ def _lassen_data(
     finite = np.isfinite(base) & np.isfinite(drugged)
     if not finite.all():
         msg = f"VT of region '{names[int(np.argmin(finite))]}' is not finite; leave that region out"
+        raise InputError(msg)
+    if not np.ptp(base) > 0:
+        msg = f"VT at baseline is {base[0]:g} in every region; a Lassen plot needs regions that differ"
         raise InputError(msg)
     return names, base, drugged, s_base, s_drug
 
@@ -215,7 +227,7 @@ def draw_lassen(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
     s_y = np.hypot(s_x, np.asarray(settings.get("drug_stderr", np.zeros(x.size))))
     ax.errorbar(x, fit.data, xerr=s_x, yerr=s_y, fmt="o", color=DATA, markersize=4, elinewidth=0.8)
     occupancy, vnd = fit["occupancy"], fit["VND"]
-    ends = np.array([min(vnd.value, x.min()), x.max()])
+    ends = np.array([np.fmin(vnd.value, x.min()), x.max()])
     ax.plot(ends, occupancy.value * (ends - vnd.value), color=FIT)
     ax.axhline(0.0, color=GREY, linewidth=0.8)
     if math.isfinite(vnd.stderr):

@@ -240,12 +240,16 @@ def _curve_result(
         inner[np.ix_(free, free)] = information_covariance(jacobian[:, free], best.cost / dof if dof > 0 else math.nan)
     half = math.exp(best.parameters[0])
     top = maximum if maximum is not None else float(best.parameters[1])
-    scale = np.diag([half, 1.0][: free.size])
+    # EC50 was sought by its logarithm
+    scale = np.array([half, 1.0][: free.size])
     covariance = np.zeros((2, 2))
     order = [1, 0] if maximum is None else [1]
-    covariance[np.ix_(order, order)] = scale @ inner @ scale
+    covariance[np.ix_(order, order)] = inner * np.outer(scale, scale)
     errors = np.sqrt(np.diag(covariance))
     message = f"EC50 ended at the edge of its search, {half:.4g} {names[0]}: the doses do not bracket it"
+    flags = (Flag("edge", message, "warning", "EC50"),) if held else ()
+    if np.isinf(errors[1]):
+        flags = (Flag("not_identified", "the occupancies do not determine EC50", "warning", "EC50"),)
     fixed = maximum is not None
     return FitResult(
         model="Emax",
@@ -263,7 +267,7 @@ def _curve_result(
             "EC50": Estimate("EC50", half, math.nan if held else float(errors[1]), names[0], at_bound=held, dof=dof),
         },
         success=best.converged,
-        flags=(Flag("edge", message, "warning", "EC50"),) if held else (),
+        flags=flags,
         axis=Axis(x, names[1], names[0], "occupancy", ""),
         data=y,
         fitted=top * x / (half + x),

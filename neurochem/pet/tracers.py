@@ -120,7 +120,7 @@ class Choice:
     model : str
         Name of the model.
     reference : str or None
-        Reference region; None for a model with blood.
+        Reference region ("reference" for a curve that was given); None for a model with blood.
     options : mapping
         Options of `fit`: k2prime (1/min), t_star_s (s).
     notes : tuple of str
@@ -199,7 +199,7 @@ def choose(
     has_blood: bool,
     *,
     model: str | None = None,
-    reference: str | None = None,
+    reference: object = None,
     scan_min: float | None = None,
     isotope: str | None = None,
 ) -> Choice:
@@ -214,7 +214,7 @@ def choose(
     has_blood : bool
         Whether there is an arterial input.
     model, reference : str, optional
-        Taken as given; only the rest is chosen.
+        Taken as given; only the rest is chosen. A reference that is not a name (frame values, a curve) counts as there.
     scan_min : float, optional
         End of the scan in minutes; a scan shorter than usual is flagged.
     isotope : str, optional
@@ -276,8 +276,10 @@ def _check_isotope(item: Tracer, isotope: str | None) -> None:
         raise InputError(msg)
 
 
-def _reference(item: Tracer, regions: Sequence[str], given: str | None) -> tuple[str | None, tuple[str, ...]]:
+def _reference(item: Tracer, regions: Sequence[str], given: object) -> tuple[str | None, tuple[str, ...]]:
     """Return the reference region, the given one or the best that a name allows."""
+    if given is not None and not isinstance(given, str):
+        return "reference", ("reference curve as given",)
     if given is not None:
         if given not in regions:
             raise unknown_name(given, regions, kind="region")

@@ -121,6 +121,22 @@ def test_no_occupancy_determines_no_vnd():
     assert "vnd_not_determined" in [flag.name for flag in fit.flags]
 
 
+@pytest.mark.parametrize("method", ["york", "ols"])
+def test_the_same_scan_twice_is_no_occupancy_and_no_volume(method):
+    fit = lassen(BASE, BASE, method=method)
+    assert abs(fit["occupancy"].value) < 1e-12
+    assert fit["VND"].interval() == (-math.inf, math.inf)
+    assert "vnd_not_determined" in [flag.name for flag in fit.flags]
+    draw_lassen(fit)
+
+
+def test_no_effect_at_any_dose_leaves_ec50_open():
+    fit = occupancy_curve([1.0, 2.0, 5.0, 10.0], [0.0, 0.0, 0.0, 0.0])
+    assert fit["Emax"].value == 0.0
+    assert math.isinf(fit["EC50"].stderr)
+    assert [flag.name for flag in fit.flags] == ["not_identified"]
+
+
 def test_scatter_beyond_the_errors_is_told_and_widens_them():
     small = np.full(6, 0.001)
     fit = lassen(BASE, DRUG, baseline_stderr=small, drug_stderr=small)
@@ -163,6 +179,8 @@ def test_bad_input_says_what_to_do():
         lassen(BASE, DRUG, method="deming")
     with pytest.raises(InputError, match="drug_stderr"):
         lassen(BASE, DRUG, baseline_stderr=np.ones(6))
+    with pytest.raises(InputError, match="regions that differ"):
+        lassen(np.full(6, 3.0), DRUG)
     with pytest.raises(InputError, match="region 2"):
         lassen([1.0, np.nan, 3.0], [1.0, 1.0, 1.0])
     with pytest.raises(InputError, match="must not be negative"):

@@ -134,3 +134,9 @@ def test_a_model_that_needs_a_window_is_not_chosen_unasked():
     with pytest.raises(InputError, match="no recommended model of altanserin"):
         choose("altanserin", BRAIN, False)
     assert choose("altanserin", BRAIN, False, model="Equilibrium").reference == "cerebellum"
+
+
+def test_a_reference_curve_counts_as_a_reference():
+    choice = choose("DASB", ["putamen", "midbrain"], False, reference=[1.0, 2.0])
+    assert choice.reference == "reference"
+    assert set(choice.regional) == {"putamen", "midbrain"}
