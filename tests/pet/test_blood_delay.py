@@ -41,7 +41,8 @@ def kinds():
     triexp = INPUT_MODELS["triexp"].curve(np.array([60.0, 25.0, 12.0, 3.1, 0.25, 0.012, 0.41, 0.37]))
     base = sampled()
     return {
-        "samples": base, "fitted": fraction_input(), "late samples": sampled(10.0), "Feng": nc.pet.Feng(800, 20, 20, 4, 0.1, 0.01, 40),
+        "samples": base, "fitted": fraction_input(), "late samples": sampled(10.0),
+        "Feng": nc.pet.Feng(800, 20, 20, 4, 0.1, 0.01, 40),
         "tri-exponential": triexp, "polynomials": nc.pet.PiecewisePolynomial.linear(base.time_s / 60, base.plasma_parent),
     }  # fmt: skip
 
