@@ -20,6 +20,7 @@ _LARGEST_RATE = 5.0
 _GRID_STEP = 2  # of the 64 washout rates; every fourth missed the valley in 1 of 75 simulated targets
 _STARTS = 3
 _FAST_START = 1.0  # 1/min
+_FEW = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +111,14 @@ class FRTM(KineticModel):
         lower = np.array([-np.inf, 0.1 * rates[0], rates[0], _SMALLEST_GAP])
         upper = np.array([np.inf, _LARGEST_RATE, rates[-1], _LARGEST_RATE])
         evaluate = _residual(target, weights, inputs)
-        searches = [
-            minimize_least_squares(evaluate, start, lower=lower, upper=upper)
-            for start in [*_starts(target.means, weights, inputs), _one_compartment(target, inputs)]
+        starts = [*_starts(target.means, weights, inputs), _one_compartment(target, inputs)]
+        # the right valley is deepest after a few steps; only there is the search run to its end
+        tries = [
+            minimize_least_squares(evaluate, start, lower=lower, upper=upper, max_iterations=_FEW) for start in starts
         ]
-        best = min(searches, key=lambda search: search.cost)
+        best = min(tries, key=lambda search: search.cost)
+        if not best.converged:
+            best = minimize_least_squares(evaluate, best.parameters, lower=lower, upper=upper)
         theta, held = best.parameters, best.at_lower | best.at_upper
         basis = _Basis.at(float(theta[2]), float(theta[3]), inputs.view)
         fitted = _curve(inputs.view.input, basis, theta)
@@ -183,13 +187,21 @@ class _Untied:
 
     def __init__(self, view: View) -> None:
         self.view = view
+        self.rates = (np.nan, np.nan)
+
+    def at(self, theta: FloatArray) -> _Basis:
+        """Return the curves; the last are remembered."""
+        rates = (float(theta[0]), float(theta[1]))
+        if rates != self.rates:
+            self.rates, self.basis = rates, _Basis.at(*rates, self.view)
+        return self.basis
 
     def columns(self, theta: FloatArray) -> FloatArray:
-        basis = _Basis.at(float(theta[0]), float(theta[1]), self.view)
+        basis = self.at(theta)
         return np.column_stack([self.view.input, basis.fast, basis.divided])
 
     def derivative(self, theta: FloatArray, amplitudes: FloatArray) -> FloatArray:
-        basis = _Basis.at(float(theta[0]), float(theta[1]), self.view)
+        basis = self.at(theta)
         fast = amplitudes[1] * basis.fast_by_rate
         return np.column_stack([fast + amplitudes[2] * basis.divided_by_d, fast + amplitudes[2] * basis.divided_by_gap])
 
