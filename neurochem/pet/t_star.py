@@ -166,6 +166,8 @@ def draw_t_star(scan: TStarScan, ax: "Axes | None" = None, *, limit: float = T_S
     Axes
         The upper axes.
     """
+    from matplotlib.ticker import NullFormatter
+
     from neurochem.figures import BLACK, GREY, _axes_below, colour, label, new_axes
 
     ax = new_axes() if ax is None else ax
@@ -188,6 +190,8 @@ def draw_t_star(scan: TStarScan, ax: "Axes | None" = None, *, limit: float = T_S
     # the first starts can be off by orders of magnitude and would flatten the plateau
     _limit_to_plateau(ax, scan)
     below.set_yscale("log")
+    # less than a decade would otherwise be labelled at every step
+    below.yaxis.set_minor_formatter(NullFormatter())
     below.set_xlabel(label("t*", "min after injection"))
     below.set_ylabel("largest\nresidual (%)", fontsize=8)
     ax.legend(frameon=False, fontsize=8)

@@ -149,9 +149,10 @@ def test_profile_intervals_cover():
     sd *= 0.05 * target[24] / sd[24]
     weights = 1.0 / sd**2
     covered = []
-    for _ in range(200):
-        scan = nc.pet.TimeActivityCurves(FRAMES, target + sd * rng.standard_normal(len(FRAMES)), regions=["target"])
-        interval = profile_interval(scan, "SRTM", "target", "BPND", reference=CURVE, weights=weights).interval()
-        covered.append(interval[0] <= 2.0 <= interval[1])
-    # 200 runs know the coverage to 1.5 percentage points (one SD)
-    assert abs(np.mean(covered) - 0.95) < 0.045
+    for _ in range(80):
+        scan = curves(FRAMES, target + sd * rng.standard_normal(len(FRAMES)), REFERENCE)
+        found = profile_interval(scan, "SRTM", "target", "BPND", reference="reference", weights=weights)
+        low, high = found.interval()
+        covered.append(low <= 2.0 <= high)
+    # 80 runs know the coverage to 2.4 percentage points (one SD); three of them are allowed
+    assert abs(np.mean(covered) - 0.95) < 0.073
