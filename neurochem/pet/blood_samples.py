@@ -10,7 +10,8 @@ from neurochem.pet.decay import isotope_name
 from neurochem.pet.fitted_input import Factor, FittedInput
 from neurochem.pet.parent_fraction import fit_parent_fraction
 from neurochem.pet.plasma_ratio import fit_blood_to_plasma
-from neurochem.pet.sample_fit import InterpolatedCurve, Interpolation, SampleCurve, Samples
+from neurochem.pet.sample_fit import SampleCurve, Samples
+from neurochem.pet.sample_lines import InterpolatedCurve, Interpolation
 from neurochem.results import frozen_array
 from neurochem.units import FloatArray, minutes_to_seconds, seconds_to_minutes
 

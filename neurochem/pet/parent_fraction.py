@@ -11,13 +11,13 @@ from neurochem.errors import InputError
 from neurochem.pet.decay import decay_constant_per_min
 from neurochem.pet.sample_fit import (
     FittedCurve,
-    Interpolation,
     Parameter,
     SampleCurve,
     SampleModel,
     Samples,
     best_by_aicc,
 )
+from neurochem.pet.sample_lines import Interpolation
 from neurochem.registry import Registry
 from neurochem.units import FloatArray, seconds_to_minutes
 

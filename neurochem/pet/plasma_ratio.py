@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurochem.errors import InputError
-from neurochem.pet.sample_fit import Interpolation, Parameter, SampleCurve, SampleModel, Samples
+from neurochem.pet.sample_fit import Parameter, SampleCurve, SampleModel, Samples
+from neurochem.pet.sample_lines import Interpolation
 from neurochem.registry import Registry
 from neurochem.units import FloatArray
 

@@ -281,7 +281,7 @@ class SampleModel(ABC):
         UnknownNameError, InputError
             If a name is unknown, a value is out of bounds, or there are fewer samples than parameters.
         """
-        problem = _Problem(self, samples, _held(self, fixed))
+        problem = _Problem(self, samples, held_parameters(self, fixed))
         best = problem.search()
         theta = problem.full(best.parameters)
         # terms may change places only where none of them was held
@@ -290,7 +290,8 @@ class SampleModel(ABC):
         return _finish(problem, best, theta, variance)
 
 
-def _held(model: SampleModel, fixed: Mapping[str, float | None] | None) -> dict[str, float]:
+def held_parameters(model: SampleModel, fixed: Mapping[str, float | None] | None) -> dict[str, float]:
+    """Return the parameters that are not fitted, with their values; unknown names and values out of bounds are errors."""
     names = [p.name for p in model.parameters]
     held: dict[str, float | None] = dict(model.given)
     for name, value in (fixed or {}).items():
@@ -420,80 +421,6 @@ def aicc(rss: float, count: int, parameters: int) -> float:
     if count - k - 1 <= 0:
         return math.inf
     return count * math.log(max(rss, 1e-300) / count) + 2.0 * k + 2.0 * k * (k + 1) / (count - k - 1)
-
-
-@dataclass(frozen=True, eq=False)
-class InterpolatedCurve(SampleCurve):
-    """Straight lines through samples, level beyond the first and last."""
-
-    time_min: FloatArray
-    sampled: FloatArray
-    result: FitResult
-
-    def values(self, time_min: ArrayLike) -> FloatArray:
-        """Return the curve at times in minutes."""
-        return np.interp(np.asarray(time_min, dtype=float), self.time_min, self.sampled)
-
-    def stderr(self, time_min: ArrayLike) -> FloatArray:
-        """Return NaN: lines through samples carry no error of their own."""
-        return np.full(np.shape(time_min), np.nan)
-
-    def draw(self, rng: np.random.Generator) -> "InterpolatedCurve":
-        """Return the curve itself."""
-        del rng
-        return self
-
-    @property
-    def knots_min(self) -> FloatArray:
-        """Sample times."""
-        return self.time_min
-
-
-class Interpolation(SampleModel):
-    """Straight lines between samples, which pass the noise of each sample on.
-
-    Parameters
-    ----------
-    at_zero : float, optional
-        Value at injection, where there is no sample before; level from the first sample by default.
-    """
-
-    name = "interpolation"
-    citation = "straight lines"
-    equation = "straight lines through the samples, level beyond the last"
-    parameters = ()
-
-    def __init__(self, at_zero: float | None = None) -> None:
-        self.at_zero = at_zero
-
-    def values(self, theta: np.ndarray, time_min: FloatArray) -> np.ndarray:
-        """Raise: there is no function without samples."""
-        msg = f"interpolation has no parameters; fit it to samples first (got {np.size(theta)} and {np.size(time_min)} times)"
-        raise InputError(msg)
-
-    def starts(self, time_min: FloatArray, values: FloatArray) -> list[FloatArray]:
-        """Return nothing to start from."""
-        del time_min, values
-        return []
-
-    def fit(
-        self, samples: Samples, *, fixed: Mapping[str, float | None] | None = None, variance: float | None = None
-    ) -> InterpolatedCurve:
-        """Return lines through the samples that carry weight; doubles are averaged."""
-        del variance
-        _held(self, fixed)
-        used = samples.used
-        time, group = np.unique(samples.time_min[used], return_inverse=True)
-        weight = np.bincount(group, samples.weights[used])
-        mean = np.bincount(group, samples.weights[used] * samples.values[used]) / weight
-        if self.at_zero is not None and time[0] > 0:
-            time, mean = np.concatenate([[0.0], time]), np.concatenate([[self.at_zero], mean])
-        result = FitResult(
-            model=self.name, name=samples.name, estimates={}, axis=sample_axis(samples), data=samples.values,
-            fitted=np.interp(samples.time_min, time, mean), weights=samples.weights, used=used,
-            settings={"equation": self.equation, "where": samples.where},
-        )  # fmt: skip
-        return InterpolatedCurve(frozen_array(time), frozen_array(mean), result)
 
 
 def best_by_aicc(curves: Sequence[SampleCurve]) -> SampleCurve:
