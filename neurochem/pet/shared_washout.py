@@ -241,7 +241,8 @@ def _with_errors(search: _Search, targets: Sequence[Target], inputs: ScanInputs,
     weights = [search.root**2 / sd**2 for sd in search.sd]
     gains = [own_gain(point.own, weight) for point, weight in zip(points, weights, strict=True)]
     left = [point.shared - point.own @ (gain @ point.shared) for point, gain in zip(points, gains, strict=True)]
-    information = sum(float(part @ (weight * part)) for part, weight in zip(left, weights, strict=True))
+    shares = np.array([float(part @ (weight * part)) for part, weight in zip(left, weights, strict=True)])
+    information = float(shares.sum())
     whole = sum(float(point.shared @ (weight * point.shared)) for point, weight in zip(points, weights, strict=True))
     names = tuple(target.region for target in targets)
     flags = _flags(k2prime, names, bind=bind, converged=search.converged)
@@ -257,6 +258,10 @@ def _with_errors(search: _Search, targets: Sequence[Target], inputs: ScanInputs,
         unit = float(np.sum((search.root[:, None] ** 2) * remaining**2))
         expected, found = expected + unit, found + chi
         parts[target.region] = chi / unit * variance
+    # weights that were estimated: Meier P (1953), Biometrics 9:59-73
+    shares = shares / information
+    widened = 1.0 + 4.0 * float(np.sum(shares * (1.0 - shares))) / max(np.count_nonzero(search.root) - 3, 1)
+    parts = {region: widened * part for region, part in parts.items()}
     scale = found / expected
     noise = targets[0].reference_sd
     shared = 0.0 if noise is None else scale * float(np.sum((by_reference * noise) ** 2))

@@ -736,11 +736,13 @@ class TestK2primeOfTheScan:
     def test_monte_carlo(self, method):
         found = []
         for seed in range(400):
-            # a large reference, as usual: the median's error leaves its noise out
             tacs = scan(FRAMINGS["15 s to 7 min"], noise=0.02, seed=seed)
-            estimate = estimate_k2prime(tacs, reference=reference_curve(), regions=list(REGIONS), method=method)
+            # the median's error leaves the noise of the reference out, so it gets none
+            source = "reference" if method == "joint" else reference_curve()
+            estimate = estimate_k2prime(tacs, reference=source, regions=list(REGIONS), method=method)
             found.append((estimate.value, estimate.stderr, *estimate.interval()))
         value, stderr, low, high = np.array(found).T
+        # noise of the reference in its own convolution biases k2' by about one percent
         assert abs(value.mean() / K2PRIME - 1) < 0.02
         if method == "joint":
             assert_allclose(np.median(stderr), value.std(ddof=1), rtol=0.10)
