@@ -21,7 +21,7 @@ class Factor:
     power: int = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedInput(ArterialInput):
     """Parent plasma as a product of curves, for example plasma samples x fitted parent fraction.
 
