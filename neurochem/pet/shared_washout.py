@@ -38,7 +38,9 @@ class SharedK2prime:
     by_target : mapping of str to array, shape (n_frames,)
         How k2' moves with the frame means of each of those regions.
     target_variance : mapping of str to float
-        What the noise of each of those regions adds to the variance.
+        What the noise of each of those regions adds to the variance, widened.
+    widening : float
+        Factor by which estimated weights enlarge the variance.
     by_reference : array, shape (n_frames,)
         How k2' moves with the frame means of the reference.
     scale : float
@@ -59,12 +61,14 @@ class SharedK2prime:
     scale: float = math.nan
     converged: bool = True
     flags: tuple[Flag, ...] = ()
+    widening: float = 1.0
 
     def variance_elsewhere(self, region: str) -> float:
         """Return the variance that neither this region's own noise nor the reference's brings."""
         if not self.regions:
             return self.variance
-        return sum(part for name, part in self.target_variance.items() if name != region)
+        # the own noise is propagated without the widening, which therefore belongs here
+        return sum(self.target_variance.values()) - self.target_variance.get(region, 0.0) / self.widening
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +271,7 @@ def _with_errors(search: _Search, targets: Sequence[Target], inputs: ScanInputs,
     shared = 0.0 if noise is None else scale * float(np.sum((by_reference * noise) ** 2))
     return SharedK2prime(
         k2prime, names, sum(parts.values()) + shared, dof, dict(zip(names, moves, strict=True)), parts,
-        by_reference, scale, search.converged, flags,
+        by_reference, scale, search.converged, flags, widened,
     )  # fmt: skip
 
 
