@@ -32,6 +32,7 @@ BIDSIGNORE = (
     "*_conc.*",
     "*_markers.tsv",
     "markers.*",
+    "scans.*",
     "*.html",
     "group/",
 )

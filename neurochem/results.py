@@ -291,7 +291,9 @@ class FitResult:
 
     def summary(self) -> str:
         """Return the fit as text: estimates with intervals, then flags and diagnostics."""
-        lines = [f"{self.model}  {self.name}  {'ok' if self.success else 'FAILED'}"]
+        warned = any(flag.severity == "warning" for flag in self.flags)
+        state = "FAILED" if self.failed else "flagged" if warned else "ok"
+        lines = [f"{self.model}  {self.name}  {state}"]
         for estimate in self:
             low, high = estimate.interval(0.95)
             lines.append(f"  {estimate!r}   95 % [{low:.5g}, {high:.5g}] ({estimate.stderr_kind})")

@@ -70,6 +70,14 @@ class ArterialInput(Curve):
         object.__setattr__(self, "whole_blood", arrays["whole_blood"])
         object.__setattr__(self, "where", where)
 
+    def __repr__(self) -> str:
+        """Return the number of samples, their span and their peak on one line."""
+        blood = ", with whole blood" if self.whole_blood is not None else ""
+        return (
+            f"<ArterialInput {self.time_s.size} samples, {self.time_s[0]:g} to {self.time_s[-1]:g} s, "
+            f"peak {float(np.max(self.plasma_parent)):.4g} kBq/mL{blood}>"
+        )
+
     def tail_s(self, until_s: float) -> float:
         """Return for how many seconds the input must be continued beyond its last sample."""
         return max(0.0, float(until_s) - float(self.time_s[-1]))

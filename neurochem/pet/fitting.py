@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 # A first frame below this share of the peak means that nothing had arrived before it.
 _NOTHING_YET = 0.02
+# Beyond these a unit is wrong rather than a protocol or a tracer unusual; chosen here.
+_SHORTEST_SCAN_S, _LONGEST_SCAN_S = 300.0, 8 * 3600.0
+_SLOWEST_K2PRIME, _FASTEST_K2PRIME = 0.003, 1.5
 
 
 def models() -> list[dict[str, Any]]:
@@ -102,6 +105,11 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     >>> round(nc.pet.fit(tacs, "SRTM", reference="cerebellum")["putamen"]["BPND"].value, 6)
     2.0
     """
+    if not isinstance(tacs, TimeActivityCurves):
+        msg = f"tacs is a {type(tacs).__name__}; give TimeActivityCurves, for example from read_tacs or extract_tacs"
+        raise InputError(msg)
+    if isinstance(regions, str):
+        regions = [regions]
     kinetic = MODELS[model]
     inputs = _scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
     wanted = [name for name in tacs.regions if name != inputs.input_name] if regions is None else list(regions)
@@ -138,7 +146,8 @@ def _scan_inputs(
         msg = f"{tacs.where or 'the scan'}: only {np.count_nonzero(weight)} frames carry weight; a fit needs at least 4"
         raise InputError(msg)
     zero = _starts_at_zero(tacs, kept)
-    flags = _gap_flags(tacs.frames, weight > 0, zero)
+    _check_k2prime(options)
+    flags = (*_gap_flags(tacs.frames, weight > 0, zero), *_plausibility(tacs.frames, options))
     if kinetic.inputs == "reference":
         curve, name, spline = _reference_curve(tacs, kinetic, reference, kept, zero)
         return ScanInputs(
@@ -175,6 +184,26 @@ def _target(tacs: TimeActivityCurves, inputs: ScanInputs, region: str) -> Target
 
     shared = None if inputs.reference_spline is None else noise(reference, inputs.view.input)
     return Target(region, tacs[region], noise(region, tacs[region]), shared)
+
+
+def _check_k2prime(options: Mapping[str, Any]) -> None:
+    value = options.get("k2prime")
+    if value is not None and not (isinstance(value, int | float | np.number) and 0 < float(value) < np.inf):
+        msg = f"k2prime is {value!r}; it must be a positive rate in 1/min, for example 0.06"
+        raise InputError(msg)
+
+
+def _plausibility(frames: Frames, options: Mapping[str, Any]) -> tuple[Flag, ...]:
+    """Return warnings about units: a scan of seconds or days, a washout rate that no tracer has."""
+    flags = []
+    last = float(frames.end_s[-1])
+    if not _SHORTEST_SCAN_S <= last <= _LONGEST_SCAN_S:
+        flags.append(Flag("implausible_times", f"the scan ends at {last:g} s; are the times in another unit?"))
+    value = options.get("k2prime")
+    if value is not None and not _SLOWEST_K2PRIME <= float(value) <= _FASTEST_K2PRIME:
+        message = f"k2prime is {value:g} 1/min, outside {_SLOWEST_K2PRIME:g} to {_FASTEST_K2PRIME:g}; is it per second?"
+        flags.append(Flag("implausible_k2prime", message))
+    return tuple(flags)
 
 
 def _kept_frames(tacs: TimeActivityCurves, exclude: Sequence[int]) -> BoolArray:

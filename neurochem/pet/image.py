@@ -83,6 +83,12 @@ class DynamicImage:
         object.__setattr__(self, "where", where)
         object.__setattr__(self, "notes", tuple(notes))
 
+    def __repr__(self) -> str:
+        """Return sizes, duration and file on one line."""
+        size = " x ".join(str(length) for length in self.shape)
+        end = self.frames.end_s[-1]
+        return f"<DynamicImage {size} voxels, {len(self.frames)} frames to {end:g} s, {self.isotope or 'no isotope'} {self.where}>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Size of the volume in voxels."""

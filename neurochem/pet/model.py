@@ -27,7 +27,7 @@ _SLOWEST_TIMES_SCAN = 0.06
 _FASTEST_PER_MIN = 2.0
 
 # Binding may come out negative by noise alone; these may not, and say that the model or the input is wrong.
-_NEVER_NEGATIVE = frozenset({"VT", "K1", "R1", "DVR"})
+_NEVER_NEGATIVE = frozenset({"VT", "K1", "R1", "DVR", "k2"})
 
 # Unit of every parameter name that a model may report.
 PARAMETER_UNITS = {

@@ -109,7 +109,10 @@ class MultilinearModel(KineticModel):
             dof=regression.dof,
             flags=(*flags, *notes),
             settings={"t_star_s": t_star},
-            diagnostics={"largest_relative_residual": regression.largest_relative_residual()},
+            diagnostics={
+                "t_star_s": t_star,
+                "largest_relative_residual": regression.largest_relative_residual(),
+            },
             axis=shown[0],
             data=shown[1] if self.graphical else means,
             weights=np.where(regression.used, regression.weights, 0.0),

@@ -149,13 +149,14 @@ def _decay_scale(
     where: str,
 ) -> tuple[FloatArray, list[str]]:
     """Return the factors that make values decay corrected to injection."""
+    notes = [] if "ImageDecayCorrected" in sidecar else ["ImageDecayCorrected is missing and was taken as true"]
     corrected = sidecar.get("ImageDecayCorrected", True)
     if not isinstance(corrected, bool):
         msg = f"{where}: field 'ImageDecayCorrected' is {corrected!r}; it must be true or false"
         raise FileFormatError(msg)
     reference = _number(sidecar, "ImageDecayCorrectionTime", injection, where) - injection
     if corrected and abs(reference) < 1e-9:
-        return np.ones(start.size), []
+        return np.ones(start.size), notes
     if isotope is None:
         msg = (
             f"{where}: field 'TracerRadionuclide' is missing, but the image must be corrected for decay; name the isotope, "
@@ -164,6 +165,6 @@ def _decay_scale(
         raise InputError(msg)
     if corrected:
         factor = np.exp(decay_constant_per_min(isotope) * float(seconds_to_minutes(reference)))
-        return np.full(start.size, factor), [f"decay reference moved by {reference:g} s to injection"]
+        return np.full(start.size, factor), [*notes, f"decay reference moved by {reference:g} s to injection"]
     factors = frame_decay_factor(seconds_to_minutes(start), seconds_to_minutes(duration), isotope)
     return factors, [f"decay correction applied frame by frame ({isotope})"]

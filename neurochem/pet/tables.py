@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TIME_COLUMNS = {"frame_start", "frame_end", "frame_duration"}
+# Names that are never a region, without underscores and plural.
+_NO_REGION = {
+    "time",
+    "midtime",
+    "weight",
+    "start",
+    "starttime",
+    "end",
+    "endtime",
+    "duration",
+    "dur",
+    "framedur",
+    "frame",
+}
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":
@@ -134,7 +148,9 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
         length = to_seconds(numbers(table, str(end), str(file)), unit, where=str(file)) - begin
     frames = Frames(begin, length, where=str(file))
     skipped = time_columns | ({weights} if weights else set())
-    names = [str(n) for n in table.columns if n not in skipped | _TIME_COLUMNS] if regions is None else list(regions)
+    if isinstance(regions, str):
+        regions = [regions]
+    names = _region_columns(table, skipped, str(file)) if regions is None else list(regions)
     activity = np.column_stack([_activity(table, name, activity_unit, sidecar, file) for name in names])
     return TimeActivityCurves(
         frames,
@@ -145,6 +161,19 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
         voxels=_voxels(sidecar, names),
         where=str(file),
     )
+
+
+def _region_columns(table: "pd.DataFrame", skipped: set[str], where: str) -> list[str]:
+    """Return the columns that are left as regions; one whose name says that it is none must be mapped or left out."""
+    names = [str(name) for name in table.columns if name not in skipped | _TIME_COLUMNS]
+    for name in names:
+        if name.casefold().replace("_", "").rstrip("s") in _NO_REGION:
+            msg = (
+                f"{where}: column '{name}' would be read as a region; name the columns that are regions (regions=[...]), or "
+                "map it (start=, end=, duration=, weights=)"
+            )
+            raise InputError(msg)
+    return names
 
 
 def _voxels(sidecar: Mapping[str, Any], names: Sequence[str]) -> list[float] | None:

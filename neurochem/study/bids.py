@@ -18,6 +18,7 @@ from neurochem.naming import (
 
 IMAGE_EXTENSIONS = (".nii.gz", ".nii")
 # Entities that describe how a derivative was made, not which scan it belongs to.
+LABELS_FILE = "dseg.tsv"
 _DERIVED_ENTITIES = frozenset({"desc", "seg", "space", "res", "label", "den", "model", "recording", "pvc", "ref"})
 
 
@@ -256,7 +257,7 @@ def find_segmentation(bids_dir: Path, scan: Scan, folder: str) -> tuple[Path, Pa
         If either does not exist; the message says where it was looked for.
     """
     root = bids_dir / folder
-    table = root / "dseg.tsv"
+    table = root / LABELS_FILE
     if not table.is_file():
         msg = f"{table}: no such file; [pet] segmentation needs a table dseg.tsv with columns index and name"
         raise MissingFileError(msg)

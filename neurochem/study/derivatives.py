@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import neurochem
+from neurochem.errors import FileFormatError
 from neurochem.naming import BIDSIGNORE, MARKER_COLUMNS, MARKERS_FILE, MISSING, sidecar_path, write_text
 from neurochem.records import plain
 from neurochem.results import FitResult
@@ -162,14 +163,42 @@ def write_markers(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a table that `table_text` wrote, every cell as text."""
-    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    """Return the rows of a table that `table_text` wrote, every cell as text.
+
+    Raises
+    ------
+    FileFormatError
+        If a line has more or fewer cells than the header.
+    """
+    head, *lines = path.read_text(encoding="utf-8-sig").splitlines()
     columns = head.split("\t")
-    return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]
+    rows = []
+    for number, line in enumerate(lines, start=2):
+        cells = line.split("\t")
+        if len(cells) != len(columns):
+            msg = f"{path} line {number}: {len(cells)} cells for {len(columns)} columns; separate cells by single tabs"
+            raise FileFormatError(msg)
+        rows.append(dict(zip(columns, cells, strict=True)))
+    return rows
 
 
-def merge_markers(out_dir: Path) -> tuple[list[dict[str, str]], list[Path]]:
+def marker_key(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what names one estimate: person, session, marker, region and model."""
+    return tuple(row[column] for column in ("participant_id", "session_id", "marker", "region", "model"))
+
+
+def merge_markers(out_dir: Path, *, fresh: Iterable[tuple[str, str]] = ()) -> tuple[list[dict[str, str]], list[Path]]:
     """Put the markers of every scan into the one long table of the study.
+
+    A row that is there stays as it stands, with what a reader has written into `qc` and `qc_reason`; rows of the
+    visits just quantified are replaced, and rows of scans that other machines quantified are added.
+
+    Parameters
+    ----------
+    out_dir : Path
+        Root of the derivative.
+    fresh : iterable of (participant_id, session_id)
+        Visits just quantified.
 
     Returns
     -------
@@ -179,7 +208,16 @@ def merge_markers(out_dir: Path) -> tuple[list[dict[str, str]], list[Path]]:
         The table and its sidecar.
     """
     files = sorted(out_dir.glob(f"sub-*/**/*_{MARKERS_SUFFIX}.tsv"))
-    rows = [row for file in files for row in read_rows(file)]
+    made = [row for file in files for row in read_rows(file)]
+    replaced = set(fresh)
+    kept: dict[tuple[str, ...], dict[str, str]] = {}
+    table = out_dir / MARKERS_FILE
+    for row in read_rows(table) if table.is_file() else []:
+        if (row["participant_id"], row["session_id"]) not in replaced:
+            # a key that stands twice is the cohort's to refuse, not this table's to mend
+            key = marker_key(row) if marker_key(row) not in kept else (*marker_key(row), str(len(kept)))
+            kept[key] = row
+    rows = [*kept.values(), *(row for row in made if marker_key(row) not in kept)]
     rows.sort(key=lambda row: tuple(row[column] for column in MARKER_COLUMNS[:4]))
     return rows, write_markers(out_dir / MARKERS_FILE, rows)
 

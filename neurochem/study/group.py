@@ -99,7 +99,7 @@ def run_group(bids_dir: str | Path, out_dir: str | Path, *, config: Config) -> G
     if not (out / MARKERS_FILE).is_file():
         msg = f"{out / MARKERS_FILE}: no such file; run the participant level first: neurochem run BIDS_DIR OUT_DIR participant"
         raise MissingFileError(msg)
-    # scans may have been run one by one on several machines since the table was last put together
+    # adds scans that other machines quantified meanwhile; rows that are there stay, edits of qc included
     merge_markers(out)
     cohort = response.read_cohort(bids, out)
     results = associate_family(cohort, config.response)

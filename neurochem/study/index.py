@@ -7,6 +7,7 @@ from typing import Any
 from neurochem import qc
 from neurochem.naming import parse_bids_name, write_text
 from neurochem.study.derivatives import MARKERS_SUFFIX, read_rows
+from neurochem.study.scans import read_scans
 
 INDEX_FILE = "index.html"
 
@@ -28,6 +29,10 @@ def write_index(
         "markers": str(len(markers)),
         **{state: str(sum(row["qc"] == state for row in markers)) for state in ("ok", "flagged", "failed")},
     }
+    lost = [row for row in read_scans(out_dir) if row["state"] != "done"]
+    if lost:
+        facts["scans not quantified"] = str(len(lost))
+    notes = [*(f"{row['scan']} was not quantified: {row['reason']}" for row in lost), *notes]
     page = qc.study_page(
         title=title or "Study",
         markers=markers,

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurochem.errors import InputError, MissingFileError
-from neurochem.naming import sidecar_path
-from neurochem.study.bids import Scan, find_scans, find_segmentation, find_water
+from neurochem.errors import InputError, MissingFileError, unknown_name
+from neurochem.naming import MARKERS_FILE, sidecar_path
+from neurochem.study.bids import LABELS_FILE, Scan, find_scans, find_segmentation, find_water
 from neurochem.study.config import Config
 from neurochem.study.derivatives import dataset_name, merge_markers, write_dataset_files
 from neurochem.study.engines import map_jobs
 from neurochem.study.index import write_index
 from neurochem.study.jobs import ScanJob, ScanOutcome, process_scan
 from neurochem.study.provenance import command_text, write_provenance
+from neurochem.study.scans import write_scans
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,29 @@ def plan_participants(
         from neurochem.pet.model import MODELS
 
         MODELS.entry(config.pet.model)
+        _check_regions(bids, config)
     return [ScanJob(scan, bids, out, config) for scan in scans]
+
+
+def _check_regions(bids_dir: Path, config: Config) -> None:
+    """Raise if the configuration names a region that the label table does not have, before 96 scans say so one by one."""
+    from neurochem.pet import read_label_names
+
+    table = bids_dir / config.pet.segmentation / LABELS_FILE
+    if config.pet.tacs or not table.is_file():
+        return
+    names = set(read_label_names(table).values())
+    for key, wanted in (("reference", [config.pet.reference]), ("regions", list(config.pet.regions))):
+        for name in wanted:
+            if name not in names and (key == "regions" or _needs_reference(config.pet.model)):
+                remedy = f"Correct [pet] {key}, or the label table {table}."
+                raise unknown_name(name, sorted(names), kind=f"region in [pet] {key}", remedy=remedy)
+
+
+def _needs_reference(model: str) -> bool:
+    from neurochem.pet.model import MODELS
+
+    return MODELS[model].inputs == "reference"
 
 
 def check_folders(bids_dir: Path, out_dir: Path) -> None:
@@ -135,11 +158,13 @@ def run_participants(
     jobs = plan_participants(bids_dir, out_dir, config=config, participants=participants, sessions=sessions)
     run = config.run
     outcomes = map_jobs(process_scan, jobs, engine=run.engine, workers=workers or run.workers, scheduler=run.scheduler)
-    if not any(outcome.state == "done" for outcome in outcomes):
-        return RunReport(tuple(outcomes), ())
     out = Path(out_dir)
+    if not any(outcome.state == "done" for outcome in outcomes) and not (out / MARKERS_FILE).is_file():
+        return RunReport(tuple(outcomes), ())
     written = write_dataset_files(out, source_name=dataset_name(Path(bids_dir)))
-    rows, tables = merge_markers(out)
+    done = [(o.scan.participant_id, o.scan.session_or_missing) for o in outcomes if o.state == "done"]
+    rows, tables = merge_markers(out, fresh=done)
+    tables += write_scans(out, outcomes)
     command = command_text("participant", participants=participants, sessions=sessions)
     provenance = write_provenance(out, level="participant", command=command, config=config.record())
     index = write_index(out, rows, title=dataset_name(Path(bids_dir)))

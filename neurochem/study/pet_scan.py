@@ -103,11 +103,18 @@ def _tacs_table(job: ScanJob, tacs: pet.TimeActivityCurves, segmentation: str) -
     frame = tacs.to_frame()
     time = {"Description": "Time after injection", "Units": "s"}
     activity = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
-    descriptions = {str(c): time if str(c).startswith("frame_") else activity for c in frame.columns}
+    descriptions: dict[str, dict[str, Any]] = {
+        str(c): time if str(c).startswith("frame_") else activity for c in frame.columns
+    }
     label = "".join(c for c in segmentation.rstrip("/").rsplit("/", 1)[-1] if c.isalnum())
     facts: dict[str, Any] = {"Segmentation": segmentation, "ImageDecayCorrected": True}
     if tacs.isotope is not None:
         facts["TracerRadionuclide"] = tacs.isotope
+    if tacs.voxels is not None:
+        counts = dict(zip(tacs.regions, tacs.voxels, strict=True))
+        descriptions = {
+            c: {**entry, "Voxels": int(counts[c])} if c in counts else entry for c, entry in descriptions.items()
+        }
     rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
     return Table(job.file_name(TACS_SUFFIX, ".tsv", desc=label), rows, descriptions, facts)
 

@@ -78,11 +78,11 @@ PET_CASES = {
     ),
     "wrong reference": (
         configure('[pet]\nreference = "cerebelum"\n'),
-        ["unknown region 'cerebelum'", "did you mean 'cerebellum'", f"{PET}.nii.gz"],
+        ["unknown region in [pet] reference 'cerebelum'", "did you mean 'cerebellum'", "dseg.tsv"],
     ),
     "wrong region": (
         configure('[pet]\nregions = ["putamn"]\n'),
-        ["unknown region 'putamn'", "did you mean 'putamen'", f"{PET}.nii.gz"],
+        ["unknown region in [pet] regions 'putamn'", "did you mean 'putamen'", "dseg.tsv"],
     ),
     "wrong marker": (configure('[pet]\nparameters = ["BPnd2"]\n'), ["BPnd2", "did you mean 'BPND'"]),
     "wrong model": (configure('[pet]\nmodel = "SRMT"\n'), ["unknown PET model 'SRMT'", "did you mean 'SRTM'"]),
@@ -215,8 +215,10 @@ def test_a_cohort_with(name, cohort, tmp_path, capsys):
 
 def test_one_key_twice_in_the_markers(cohort, tmp_path, capsys):
     bids, out = (Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in cohort)
-    folder = out / "sub-01/ses-baseline/pet"
-    shutil.copy(folder / "sub-01_ses-baseline_markers.tsv", folder / "sub-01_ses-baseline_run-2_markers.tsv")
+    table = out / "markers.tsv"
+    lines = table.read_text().splitlines(keepends=True)
+    own = [line for line in lines if line.startswith("sub-01\tses-baseline")]
+    table.write_text("".join([*lines, *own]))
     capsys.readouterr()
     code = main(["run", str(bids), str(out), "group"])
     captured = capsys.readouterr()

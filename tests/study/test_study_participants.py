@@ -125,7 +125,7 @@ def test_a_scan_with_impossible_input_leaves_nothing_and_the_others_go_on(tiny_p
 
 
 def test_a_run_in_which_every_scan_is_impossible_writes_nothing(tiny_pet, tmp_path):
-    config = config_of(tiny_pet, reference="pons")
+    config = config_of(tiny_pet, parameters=("nothing",))
     report = run_participants(tiny_pet, tmp_path / "out", config=config)
     assert {outcome.state for outcome in report.outcomes} == {"refused"}
     assert report.written == ()
@@ -141,7 +141,29 @@ def test_a_scan_that_became_impossible_keeps_its_earlier_results_and_says_so(tin
     (bids / "sub-01/ses-baseline/pet/sub-01_ses-baseline_pet.json").unlink()
     report = run_participants(bids, out, config=config_of(bids), **chosen)
     assert report.state("refused")[0].message.endswith("(results of an earlier run were left as they are)")
-    assert files_of(out) == before
+    after = files_of(out)
+    # the table of scans and the study page say so; nothing else changes
+    told = {"scans.tsv", "index.html"}
+    assert {k: v for k, v in after.items() if k not in told} == {k: v for k, v in before.items() if k not in told}
+    assert b"refused" in after["scans.tsv"]
+    assert b"was not quantified" in after["index.html"]
+
+
+def test_a_reader_s_verdict_in_the_table_stays(tiny_pet, tmp_path):
+    run_participants(tiny_pet, tmp_path, config=config_of(tiny_pet))
+    table = tmp_path / "markers.tsv"
+    edited = table.read_text().replace("\tok\tn/a", "\tfailed\tmotion")
+    table.write_text(edited)
+    run_participants(tiny_pet, tmp_path, config=config_of(tiny_pet), participants=["02"])
+    verdicts = {(row["participant_id"], row["qc"]) for row in read_rows(table)}
+    assert ("sub-01", "failed") in verdicts
+    assert ("sub-02", "failed") not in verdicts
+
+
+def test_a_wrong_region_is_named_before_any_scan_is_read(tiny_pet, tmp_path):
+    with pytest.raises(UnknownNameError, match=r"unknown region in \[pet\] reference 'pons'"):
+        run_participants(tiny_pet, tmp_path / "out", config=config_of(tiny_pet, reference="pons"))
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_second_run_of_other_people_adds_to_the_table(tiny_pet, tmp_path):
