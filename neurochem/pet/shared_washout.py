@@ -264,7 +264,7 @@ def _with_errors(search: _Search, targets: Sequence[Target], inputs: ScanInputs,
         parts[target.region] = chi / unit * variance
     # weights that were estimated: Meier P (1953), Biometrics 9:59-73
     shares = shares / information
-    widened = 1.0 + 4.0 * float(np.sum(shares * (1.0 - shares))) / max(np.count_nonzero(search.root) - 3, 1)
+    widened = 1.0 + 4.0 * float(np.sum(shares * (1.0 - shares))) / max(float(np.count_nonzero(search.root)) - 3.0, 1.0)
     parts = {region: widened * part for region, part in parts.items()}
     scale = found / expected
     noise = targets[0].reference_sd
