@@ -87,7 +87,8 @@ class DynamicImage:
         """Return sizes, duration and file on one line."""
         size = " x ".join(str(length) for length in self.shape)
         end = self.frames.end_s[-1]
-        return f"<DynamicImage {size} voxels, {len(self.frames)} frames to {end:g} s, {self.isotope or 'no isotope'} {self.where}>"
+        isotope = self.isotope or "no isotope"
+        return f"<DynamicImage {size} voxels, {len(self.frames)} frames to {end:g} s, {isotope} {self.where}>"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -110,6 +111,22 @@ class DynamicImage:
             msg = f"{self.where}: frame {stored + 1} cannot be read ({error}); the file is truncated or damaged, copy it again"
             raise FileFormatError(msg) from error
         return volume * self.scale[index]
+
+
+class _Loaded:
+    """A compressed array, read whole when first needed: slicing it frame by frame would unpack it once a frame."""
+
+    def __init__(self, proxy: Any) -> None:
+        self._proxy = proxy
+        self._values: Any = None
+        self.shape = proxy.shape
+
+    def __getitem__(self, index: Any) -> Any:
+        if self._values is None:
+            # stored numbers, scaled only where a frame is asked for: half the memory or less
+            self._values = self._proxy.get_unscaled()
+        slope, inter = self._proxy.slope, self._proxy.inter
+        return np.asarray(self._values[index], dtype=float) * slope + inter
 
 
 def load_nifti(path: str | Path) -> Any:
@@ -159,7 +176,7 @@ def read_image(path: str | Path, *, isotope: str | None = None) -> DynamicImage:
     sidecar = sidecar_path(file)
     timing = scan_timing(read_sidecar(sidecar), where=str(sidecar), isotope=isotope)
     return DynamicImage(
-        image.dataobj,
+        _Loaded(image.dataobj) if file.name.endswith(".gz") else image.dataobj,
         timing.frames,
         image.affine,
         isotope=timing.isotope,

@@ -1,5 +1,6 @@
 """Models that are linear in their coefficients: one regression on curves and their integrals."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -16,6 +17,8 @@ from neurochem.units import BoolArray, FloatArray
 # Largest relative residual that the automatic start of the linear part allows; a common default, unchecked.
 T_STAR_RESIDUAL = 0.10
 _FEWEST_POINTS = 5
+# When the later half of the points says something else: beyond twice its own error and 3 %; chosen here.
+_CURVED_STDERRS, _CURVED_SHARE = 2.0, 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,8 @@ class MultilinearModel(KineticModel):
     options: ClassVar[tuple[str, ...]] = ("t_star_s",)
     graphical: ClassVar[bool] = False
     linear_from_start: ClassVar[bool] = True
+    # share of the scan after which the line is taken to be straight where no t* is given; None: by the residual rule
+    default_start: ClassVar[float | None] = None
 
     @abstractmethod
     def design(self, inputs: ScanInputs) -> Design:
@@ -128,6 +133,11 @@ class MultilinearModel(KineticModel):
         if given is not None or self.linear_from_start:
             t_star = 0.0 if given is None else float(given)
             return t_star, self._solve(target, design, inputs, kept & (frames.mid_s >= t_star)), ()
+        if self.default_start is not None:
+            t_star = self.default_start * float(frames.end_s[-1])
+            regression = self._solve(target, design, inputs, kept & (frames.mid_s >= t_star))
+            late = self._solve(target, design, inputs, _later_half(regression.used))
+            return t_star, regression, (*_default_flag(t_star), *self._curvature(regression, late, inputs))
         # before the input has peaked the activity is small and rises: such points rule the graph and are never linear
         peak = int(np.argmax(np.where(kept, inputs.view.input, -np.inf)))
         later = np.flatnonzero(kept & (np.arange(kept.size) >= peak))
@@ -139,6 +149,22 @@ class MultilinearModel(KineticModel):
                 return t_star, regression, ()
         message = f"no start leaves every relative residual below {100 * T_STAR_RESIDUAL:.0f} %; the latest was taken"
         return t_star, regression, (Flag("t_star_not_found", message),)
+
+    def _curvature(self, whole: Regression, late: Regression, inputs: ScanInputs) -> tuple[Flag, ...]:
+        """Return a flag if the later half of the points gives another answer than all of them."""
+        name = self.reported[0]
+        values, errors = [], []
+        for regression in (whole, late):
+            value, covariance = delta_method(
+                lambda coefficients: self.derived(coefficients, inputs), regression.coefficients, regression.covariance
+            )
+            values.append(float(value[0]))
+            errors.append(math.sqrt(max(float(covariance[0, 0]), 0.0)))
+        shift = values[1] - values[0]
+        if not abs(shift) > max(_CURVED_STDERRS * errors[1], _CURVED_SHARE * abs(values[0])):
+            return ()
+        message = f"{name} from the later half of the points is {values[1]:.4g}, from all of them {values[0]:.4g}"
+        return (Flag("curved", f"{message}: not yet linear; give a later t_star_s", "warning", name),)
 
     def _solve(self, target: Target, design: Design, inputs: ScanInputs, used: BoolArray) -> Regression:
         count = design.fixed.shape[1] + 1
@@ -171,6 +197,19 @@ class MultilinearModel(KineticModel):
             # the published graphical method is unweighted in y/C against x/C
             return 1.0 / np.where(target == 0, 1.0, target) ** 2
         return inputs.weights
+
+
+def _later_half(used: BoolArray) -> BoolArray:
+    """Return the later half of the points used, at least four."""
+    points = np.flatnonzero(used)
+    half = np.zeros_like(used)
+    half[points[-max(4, points.size // 2) :]] = True
+    return half
+
+
+def _default_flag(t_star: float) -> tuple[Flag, ...]:
+    message = f"no t_star_s was given; points from {t_star:g} s on were used (two fifths of the scan)"
+    return (Flag("t_star_default", message, "info"),)
 
 
 def _solve_regression(

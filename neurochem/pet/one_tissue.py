@@ -36,6 +36,9 @@ def reference_tissue(parameters: Mapping[str, float], view: View, model: str) ->
         msg = f"{model} needs BPND, DVR or k2a to make a curve; got {', '.join(given)}"
         raise InputError(msg)
     ratio = given.get("DVR", 1.0 + given.get("BPND", 0.0))
+    if ratio <= 0:
+        msg = f"{model}: DVR = 1 + BPND is {ratio:g}; it must be above 0"
+        raise InputError(msg)
     k2a = given["k2a"] if "k2a" in given and "BPND" not in given and "DVR" not in given else k2 / ratio
     return r1 * view.input + (k2 - r1 * k2a) * view.convolved(k2a)[0][0]
 

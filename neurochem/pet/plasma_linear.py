@@ -17,12 +17,18 @@ class PlasmaLinearModel(MultilinearModel):
 
     Blood volume is not part of these regressions: `VB` (default 0) takes VB x whole blood off the curve and divides the
     rest by 1 - VB beforehand.
+
+    Two tissue compartments are linear late only, and how late depends on the tracer: give `t_star_s`. Without it the
+    points from two fifths of the scan on are used, the same for every region, and a fit whose later half says something
+    else is flagged as curved. (A limit on the relative residual does not do: the integral is so smooth that nearly any
+    start passes, and VT comes out up to a fifth low.)
     """
 
     inputs: ClassVar[str] = "plasma"
     parameters: ClassVar[tuple[str, ...]] = ("K1", "VT")
     options: ClassVar[tuple[str, ...]] = ("t_star_s", "VB")
     linear_from_start: ClassVar[bool] = False
+    default_start: ClassVar[float | None] = 0.4
 
     @property
     def reported(self) -> tuple[str, ...]:

@@ -22,6 +22,14 @@ def read_label_names(path: str | Path) -> dict[int, str]:
     if not (np.isfinite(index) & (index == np.round(index))).all():
         msg = f"{path}: column 'index' must hold whole numbers, one a label"
         raise FileFormatError(msg)
+    repeated = sorted({int(number) for number in index if np.count_nonzero(index == number) > 1})
+    if repeated:
+        msg = f"{path}: index {repeated[0]} stands {np.count_nonzero(index == repeated[0])} times; give each label one row"
+        raise FileFormatError(msg)
+    missing = np.flatnonzero(table["name"].isna().to_numpy() | (table["name"].astype(str).str.strip() == "").to_numpy())
+    if missing.size:
+        msg = f"{path}: index {int(index[missing[0]])} has no name; name every label or leave its row out"
+        raise FileFormatError(msg)
     return {int(number): str(name) for number, name in zip(index, table["name"], strict=True)}
 
 
@@ -39,7 +47,9 @@ def _label_array(labels: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
     return np.asarray(labels), None, "label array"
 
 
-def extract_tacs(image: DynamicImage, labels: Any, names: Mapping[int, str]) -> TimeActivityCurves:
+def extract_tacs(
+    image: DynamicImage, labels: Any, names: Mapping[int, str], *, skip_absent: bool = False
+) -> TimeActivityCurves:
     """Return the mean curve of every labelled region.
 
     Parameters
@@ -50,6 +60,8 @@ def extract_tacs(image: DynamicImage, labels: Any, names: Mapping[int, str]) -> 
         Whole numbers; zero is background. It must lie on the voxels of the PET image: nothing is resampled.
     names : mapping of int to str
         Name of each label to extract; labels not named here are left out.
+    skip_absent : bool
+        Whether to leave out names without a voxel, as a table of all labels of an atlas has them, instead of refusing.
 
     Returns
     -------
@@ -69,7 +81,12 @@ def extract_tacs(image: DynamicImage, labels: Any, names: Mapping[int, str]) -> 
     if affine is not None and not np.allclose(affine, image.affine, atol=1e-3):
         msg = f"{where}: the affine differs from that of {image.where or 'the PET image'}; resample the labels to the PET voxels"
         raise InputError(msg)
-    wanted = np.array(sorted(number for number in names if number != 0))
+    wanted = np.array(sorted(number for number in names if number != 0), dtype=float)
+    if skip_absent:
+        wanted = wanted[np.isin(wanted, values)]
+    if wanted.size == 0:
+        msg = f"{where}: no label to extract; names maps whole numbers above 0 to names of regions"
+        raise InputError(msg)
     index = np.searchsorted(wanted, values)
     index[(index == wanted.size)] = 0
     member = wanted[index] == values

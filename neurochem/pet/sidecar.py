@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurochem.errors import FileFormatError, FrameTimingError, InputError, MissingFileError
+from neurochem.naming import parse_bids_name
 from neurochem.pet.decay import decay_constant_per_min, frame_decay_factor, isotope_name
 from neurochem.pet.frames import Frames
 from neurochem.units import BoolArray, FloatArray, activity_factor, seconds_to_minutes
@@ -40,15 +41,20 @@ class ScanTiming:
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """Read a JSON sidecar; a missing or broken one is an error that names it."""
-    if not path.is_file():
+    """Read a JSON sidecar with what it inherits in its dataset; a missing or broken one is an error that names it."""
+    inherited = _inherited(path)
+    if not path.is_file() and not inherited:
         msg = (
             f"{path}: no such sidecar; a PET image needs a JSON file beside it with FrameTimesStart, FrameDuration, Units "
             "and ImageDecayCorrected. Add it (a BIDS converter writes it)."
         )
         raise MissingFileError(msg)
+    return {**inherited, **(_read_object(path) if path.is_file() else {})}
+
+
+def _read_object(path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         msg = f"{path}: not valid JSON ({error}); repair the sidecar"
         raise FileFormatError(msg) from error
@@ -56,6 +62,22 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         msg = f"{path}: a sidecar is a JSON object, not {type(record).__name__}; repair it"
         raise FileFormatError(msg)
     return record
+
+
+def _inherited(path: Path) -> dict[str, Any]:
+    """Return fields of sidecars higher up in the dataset that apply to this file (BIDS inheritance), nearest last."""
+    entities, suffix, _ = parse_bids_name(path.name)
+    folders = [path.parent, *path.parent.parents]
+    root = next(
+        (index for index, folder in enumerate(folders) if (folder / "dataset_description.json").is_file()), None
+    )
+    fields: dict[str, Any] = {}
+    for folder in reversed(folders[1 : root + 1] if root is not None else []):
+        for candidate in sorted({*folder.glob(f"*_{suffix}.json"), folder / f"{suffix}.json"}):
+            other, _, _ = parse_bids_name(candidate.name)
+            if candidate.is_file() and other.items() <= entities.items():
+                fields.update(_read_object(candidate))
+    return fields
 
 
 def scan_timing(sidecar: Mapping[str, Any], *, where: str, isotope: str | None = None) -> ScanTiming:

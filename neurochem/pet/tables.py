@@ -10,6 +10,7 @@ import numpy as np
 from neurochem.errors import FileFormatError, InputError, MissingFileError, UnitError, unknown_name
 from neurochem.naming import sidecar_path, write_text
 from neurochem.pet.blood import ArterialInput
+from neurochem.pet.decay import frame_decay_factor
 from neurochem.pet.frames import Frames
 from neurochem.pet.tacs import TimeActivityCurves
 from neurochem.units import FloatArray, to_kbq_per_ml, to_seconds
@@ -20,18 +21,8 @@ if TYPE_CHECKING:
 _TIME_COLUMNS = {"frame_start", "frame_end", "frame_duration"}
 # Names that are never a region, without underscores and plural.
 _NO_REGION = {
-    "time",
-    "midtime",
-    "weight",
-    "start",
-    "starttime",
-    "end",
-    "endtime",
-    "duration",
-    "dur",
-    "framedur",
-    "frame",
-}
+    "time", "midtime", "weight", "start", "starttime", "end", "endtime", "duration", "dur", "framedur", "frame", "framemid", "mid",
+}  # fmt: skip
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":
@@ -81,7 +72,7 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     if not sidecar.is_file():
         return {}
     try:
-        record = json.loads(sidecar.read_text(encoding="utf-8"))
+        record = json.loads(sidecar.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         msg = f"{sidecar}: not valid JSON ({error})"
         raise FileFormatError(msg) from error
@@ -146,21 +137,42 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
         length = to_seconds(numbers(table, duration, str(file)), unit, where=f"{file}, column '{duration}'")
     else:
         length = to_seconds(numbers(table, str(end), str(file)), unit, where=str(file)) - begin
-    frames = Frames(begin, length, where=str(file))
+    frames = Frames(begin - _injection_s(sidecar, file), length, where=str(file))
     skipped = time_columns | ({weights} if weights else set())
     if isinstance(regions, str):
         regions = [regions]
     names = _region_columns(table, skipped, str(file)) if regions is None else list(regions)
     activity = np.column_stack([_activity(table, name, activity_unit, sidecar, file) for name in names])
+    activity = activity * _decay_correction(sidecar, frames, isotope, file)[:, None]
     return TimeActivityCurves(
         frames,
         activity,
         regions=names,
         isotope=isotope or sidecar.get("TracerRadionuclide"),
-        weights=None if weights is None else numbers(table, weights, str(file)),
+        weights=sidecar.get("FrameWeights") if weights is None else numbers(table, weights, str(file)),
         voxels=_voxels(sidecar, names),
         where=str(file),
     )
+
+
+def _injection_s(sidecar: Mapping[str, Any], file: Path) -> float:
+    """Return what the sidecar says of the time of injection, 0 where it says nothing."""
+    value = sidecar.get("InjectionStart", 0)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = f"{sidecar_path(file)}: field 'InjectionStart' is {value!r}; it must be a number of seconds"
+        raise FileFormatError(msg)
+    return float(value)
+
+
+def _decay_correction(sidecar: Mapping[str, Any], frames: Frames, isotope: str | None, file: Path) -> FloatArray:
+    """Return the factors that correct curves for decay, ones unless the sidecar says that they are not corrected."""
+    if sidecar.get("ImageDecayCorrected", True) is not False:
+        return np.ones(len(frames))
+    known = isotope or sidecar.get("TracerRadionuclide")
+    if known is None:
+        msg = f"{sidecar_path(file)}: curves are not decay corrected and no isotope is named; give isotope='C11' or correct them"
+        raise InputError(msg)
+    return frame_decay_factor(frames.start_min, frames.duration_min, known)
 
 
 def _region_columns(table: "pd.DataFrame", skipped: set[str], where: str) -> list[str]:
@@ -201,6 +213,8 @@ def write_tacs(tacs: TimeActivityCurves, path: str | Path) -> Path:
     sidecar: dict[str, Any] = {"frame_start": time, "frame_end": time, "ImageDecayCorrected": True}
     if tacs.isotope is not None:
         sidecar["TracerRadionuclide"] = tacs.isotope
+    if tacs.weights is not None:
+        sidecar["FrameWeights"] = tacs.weights.tolist()
     for index, region in enumerate(tacs.regions):
         entry: dict[str, Any] = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
         if tacs.voxels is not None:

@@ -95,7 +95,10 @@ def _curves(job: ScanJob) -> tuple[pet.TimeActivityCurves, list[Table], str]:
         return pet.read_tacs(job.scan.path, isotope=isotope), [], settings.tacs
     labels, names = find_segmentation(job.bids_dir, job.scan, settings.segmentation)
     image = pet.read_image(job.scan.path, isotope=isotope)
-    tacs = pet.extract_tacs(image, labels, pet.read_label_names(names))
+    known = pet.read_label_names(names)
+    wanted = {settings.reference, *settings.regions} if settings.regions else set(known.values())
+    chosen = {index: name for index, name in known.items() if name in wanted}
+    tacs = pet.extract_tacs(image, labels, chosen, skip_absent=True)
     return tacs, [_tacs_table(job, tacs, settings.segmentation)], settings.segmentation
 
 

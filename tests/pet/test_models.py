@@ -251,18 +251,26 @@ def test_vascular_correction_recovers_tissue():
         nc.pet.fit(tacs, "MA1", blood=FENG, VB=0.05)
 
 
-def test_the_start_of_the_linear_part_is_found_for_two_tissues():
+def test_default_start_is_one_for_all_regions_and_curvature_is_flagged():
     frames = FRAMINGS["15 s to 7 min"]
-    fast, slow = (
-        FENG.prepare(np.union1d(frames.start_min, frames.end_min)).response(r).integrals[0]
-        for r in (0.243578, 0.016422)
-    )
-    target = (0.110380 * fast + 0.189620 * slow) / frames.duration_min
-    tacs = nc.pet.TimeActivityCurves(frames, target, regions=["target"])
-    fit = nc.pet.fit(tacs, "Logan", blood=FENG)["target"]
-    assert fit.settings["t_star_s"] > 60.0
-    assert fit.diagnostics["largest_relative_residual"] < 0.10
-    assert not fit.used[0]
+    grid = np.union1d(frames.start_min, frames.end_min)
+
+    def two_tissue(k1, k2, k3, k4):
+        total = k2 + k3 + k4
+        fast = (total + np.sqrt(total**2 - 4 * k2 * k4)) / 2
+        slow = k2 * k4 / fast
+        parts = [FENG.prepare(grid).response(rate).integrals[0] for rate in (slow, fast)]
+        return k1 * ((k3 + k4 - slow) * parts[0] + (fast - k3 - k4) * parts[1]) / (fast - slow) / frames.duration_min
+
+    quick, slow = two_tissue(0.3, 0.1, 0.12, 0.04), two_tissue(0.15, 0.12, 0.02, 0.006)
+    tacs = nc.pet.TimeActivityCurves(frames, np.column_stack([quick, slow]), regions=["quick", "slow"])
+    for model in ("Logan", "MA1"):
+        fits = nc.pet.fit(tacs, model, blood=FENG)
+        assert fits["quick"].settings["t_star_s"] == fits["slow"].settings["t_star_s"] == 0.4 * 5400
+        names = {region: [flag.name for flag in fits[region].flags] for region in fits}
+        assert "curved" in names["slow"]
+        # VT is 12; the line still bends a little after 36 minutes
+        assert abs(fits["quick"]["VT"].value / 12.0 - 1.0) < 0.04
 
 
 def test_logan_without_k2prime_is_flagged_as_biased():

@@ -237,3 +237,83 @@ def test_arterial_input_continues_a_little_and_no_further():
         nc.pet.ArterialInput([0, 10, 10], [0, 1, 2])
     with pytest.raises(InputError, match="whole_blood at 10 s is nan"):
         nc.pet.ArterialInput([0, 10], [0, 1], whole_blood=[0, np.nan])
+
+
+def test_fields_are_inherited_from_sidecars_higher_up(tmp_path):
+    (tmp_path / "dataset_description.json").write_text("{}")
+    folder = tmp_path / "sub-01" / "pet"
+    folder.mkdir(parents=True)
+    own = {key: value for key, value in SIDECAR.items() if key not in {"Units", "ImageDecayCorrected"}}
+    (tmp_path / "pet.json").write_text(json.dumps({"Units": "kBq/mL", "ImageDecayCorrected": True}))
+    (tmp_path / "sub-02_pet.json").write_text(json.dumps({"Units": "MBq/mL"}))
+    image = nc.pet.read_image(write_image(folder, own))
+    assert_allclose(image.frame(1), 1000.0 * np.arange(1, 32, 4).reshape(2, 2, 2))
+    assert image.notes == ()
+    (tmp_path / "pet.json").write_text(json.dumps({"Units": "kBq/mL", "ImageDecayCorrected": False}))
+    later = nc.pet.read_image(write_image(folder, own)).frame(3)
+    assert (later > image.frame(3)).all()
+
+
+def test_a_decay_flag_that_is_missing_is_noted(tmp_path):
+    sidecar = {key: value for key, value in SIDECAR.items() if key != "ImageDecayCorrected"}
+    assert nc.pet.read_image(write_image(tmp_path, sidecar)).notes == (
+        "ImageDecayCorrected is missing and was taken as true",
+    )
+
+
+def test_curves_that_are_not_decay_corrected_are_corrected(tmp_path):
+    tacs = tacs_of(nc.pet.Frames(STARTS, DURATIONS))
+    path = nc.pet.write_tacs(tacs, tmp_path / "sub-01_tacs.tsv")
+    sidecar = path.with_suffix(".json")
+    record = json.loads(sidecar.read_text())
+    sidecar.write_text(json.dumps({**record, "ImageDecayCorrected": False}))
+    factors = nc.pet.frame_decay_factor(tacs.frames.start_min, tacs.frames.duration_min, "F18")
+    assert_allclose(nc.pet.read_tacs(path).activity, tacs.activity * factors[:, None], rtol=1e-12)
+    del record["TracerRadionuclide"]
+    sidecar.write_text(json.dumps({**record, "ImageDecayCorrected": False}))
+    with pytest.raises(InputError, match="no isotope is named"):
+        nc.pet.read_tacs(path)
+
+
+def test_columns_that_are_no_regions_are_not_read_as_regions(tmp_path):
+    path = tmp_path / "x_tacs.tsv"
+    path.write_text("frame_start\tframe_end\tframe_mid\tput\n0\t60\t30\t1\n")
+    with pytest.raises(InputError, match="column 'frame_mid' would be read as a region"):
+        nc.pet.read_tacs(path, activity_unit="kBq/mL")
+    assert nc.pet.read_tacs(path, activity_unit="kBq/mL", regions=["put"]).regions == ("put",)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("index\tname\n1\ta\n1\tb\n", "index 1 stands 2 times"),
+        ("index\tname\n1\tn/a\n", "index 1 has no name"),
+        ("index\tnome\n1\ta\n", "'name' is missing"),
+    ],
+)
+def test_bad_label_tables_are_named(tmp_path, text, message):
+    path = tmp_path / "dseg.tsv"
+    path.write_text(text)
+    with pytest.raises(FileFormatError, match=message):
+        nc.pet.read_label_names(path)
+
+
+def test_absent_labels_can_be_left_out():
+    image = nc.pet.DynamicImage(np.ones((1, 1, 2, 1)), nc.pet.Frames([0], [60]), np.eye(4))
+    labels = np.array([[[1, 1]]])
+    assert nc.pet.extract_tacs(image, labels, {1: "a", 7: "b"}, skip_absent=True).regions == ("a",)
+    with pytest.raises(InputError, match="no label to extract"):
+        nc.pet.extract_tacs(image, labels, {7: "b"}, skip_absent=True)
+
+
+def test_a_k2prime_that_is_no_rate_is_refused_and_an_odd_one_flagged():
+    frames = nc.pet.Frames(np.arange(0.0, 3600.0, 120.0), np.full(30, 120.0))
+    reference = np.exp(-frames.mid_min / 20.0)
+    tacs = nc.pet.TimeActivityCurves(frames, np.column_stack([reference, 2 * reference]), regions=["ref", "put"])
+    for value in (0.0, -0.1, "a", float("nan")):
+        with pytest.raises(InputError, match="it must be a positive rate in 1/min"):
+            nc.pet.fit(tacs, "MRTM2", reference="ref", k2prime=value)
+    fit = nc.pet.fit(tacs, "LoganRef", reference="ref", k2prime=0.001)["put"]
+    assert "implausible_k2prime" in [flag.name for flag in fit.flags]
+    with pytest.raises(InputError, match="tacs is a str"):
+        nc.pet.fit("x.tsv", "SRTM", reference="ref")

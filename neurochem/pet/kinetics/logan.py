@@ -13,8 +13,7 @@ class Logan(PlasmaLinearModel):
     """Logan plot (Logan et al. 1990).
 
     int C_T/C_T = VT int C_P/C_T + b, linear at all times for one tissue compartment (b = -1/k2) and late for two.
-    Noise in C_T lies on both axes and biases VT low. Unweighted on the graph unless weights are given. t* is the
-    earliest start, from the peak of the input on, that leaves every relative residual below 10 %, unless given.
+    Noise in C_T lies on both axes and biases VT low. Unweighted on the graph unless weights are given.
     """
 
     name: ClassVar[str] = "Logan"

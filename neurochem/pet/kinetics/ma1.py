@@ -13,7 +13,7 @@ class MA1(PlasmaLinearModel):
     """Multilinear analysis 1 (Ichise et al. 2002).
 
     C_T = g1 int C_P + g2 int C_T, VT = -g1/g2: the Logan line solved for C_T, so that noise is on the left. The
-    reported intercept is Logan's, b = 1/g2. t* as for Logan.
+    reported intercept is Logan's, b = 1/g2.
     """
 
     name: ClassVar[str] = "MA1"
