@@ -62,7 +62,7 @@ def draw_fit(result: "FitResult", ax: "Axes | None" = None) -> "Axes":
     if result.axis is None:
         ax.set_title(f"{result.model} {result.name}: no curve to draw")
         return ax
-    below = _axes_below(ax)
+    below = axes_below(ax)
     x = np.asarray(result.axis.values)
     used = result.used if result.used.size else np.ones(x.size, dtype=bool)
     if result.axis.descending:
@@ -81,7 +81,7 @@ def draw_fit(result: "FitResult", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _axes_below(ax: "Axes") -> "Axes":
+def axes_below(ax: "Axes") -> "Axes":
     """Return axes for the residual in the lower quarter of the place of `ax`."""
     place = ax.get_subplotspec()
     if place is None:

@@ -1,33 +1,25 @@
 """Fit a kinetic model to every region of a scan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 import neurochem.pet.quality_rules  # noqa: F401 - registers the rules
-from neurochem.errors import InputError, unknown_name
+from neurochem.errors import InputError
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
-from neurochem.pet.frames import Frames
-from neurochem.pet.model import MODELS, KineticModel, ScanInputs, Target
+from neurochem.pet.model import MODELS
 from neurochem.pet.parameters import fit_parameters
-from neurochem.pet.reconstruct import FrameSpline
+from neurochem.pet.plasma_blood import PlasmaAndBlood
+from neurochem.pet.preparation import region_target, scan_inputs
 from neurochem.pet.tacs import TimeActivityCurves
-from neurochem.pet.weights import counting_weights
-from neurochem.quality import Flag
+from neurochem.pet.tracers import Choice, choose
 from neurochem.results import FitResult, ResultSet
-from neurochem.units import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     import lmfit
-
-# A first frame below this share of the peak means that nothing had arrived before it.
-_NOTHING_YET = 0.02
-# Beyond these a unit is wrong rather than a protocol or a tracer unusual; chosen here.
-_SHORTEST_SCAN_S, _LONGEST_SCAN_S = 300.0, 8 * 3600.0
-_SLOWEST_K2PRIME, _FASTEST_K2PRIME = 0.003, 1.5
 
 
 def models() -> list[dict[str, Any]]:
@@ -49,11 +41,12 @@ def models() -> list[dict[str, Any]]:
 
 def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     tacs: TimeActivityCurves,
-    model: str,
+    model: str | None = None,
     *,
+    tracer: str | None = None,
     reference: str | ArrayLike | TimeActivityCurves | Curve | None = None,
-    blood: ArterialInput | Curve | None = None,
-    weights: ArrayLike | None = None,
+    blood: ArterialInput | PlasmaAndBlood | Curve | None = None,
+    weights: ArrayLike | str | None = None,
     exclude: Sequence[int] = (),
     regions: Sequence[str] | None = None,
     parameters: "lmfit.Parameters | None" = None,
@@ -65,16 +58,19 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     ----------
     tacs : TimeActivityCurves
         Curves in kBq/mL, frames in seconds after injection.
-    model : str
-        Name as listed by `models()`, in any case.
+    model : str, optional
+        Name as listed by `models()`, in any case; may be left out where `tracer` is given.
+    tracer : str, optional
+        Name as listed by `tracers()`, for example "DASB": model, reference and options that are not given are chosen from
+        what is known of it; the choice is in `settings`, its known caveats are flags.
     reference : str, array, TimeActivityCurves of one region, or Curve
         Reference region: its name, its frame means (n_frames,), or a continuous curve.
-    blood : ArterialInput or Curve
-        Parent plasma for models that need it.
-    weights : array_like, shape (n_frames,), optional
+    blood : ArterialInput, PlasmaAndBlood or Curve
+        Parent plasma (and whole blood) for models that need it.
+    weights : array_like, shape (n_frames,), or str, optional
         One over variance of the frame means, up to a factor. By default counting statistics: duration and decay over
         the mean activity of all regions (weights stored with the curves are used where there are some); graphical
-        models are then unweighted on their graph, as published.
+        models are then unweighted on their graph, as published. A name is one of `weight_methods()`.
     exclude : sequence of int
         Frames (from 0) to leave out; integrals bridge them.
     regions : sequence of str, optional
@@ -83,7 +79,8 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
         Start values, bounds, fixed and tied parameters of a non-linear model (SRTM); the fit then goes through lmfit,
         whose own result is `fit.lmfit`.
     **options
-        `k2prime` (1/min), `t_star_s` (s), `VB`, according to the model.
+        `k2prime` and `k2prime_stderr` (1/min), `t_star_s`, `t1_s`, `t2_s` (s), `VB`, `VBref`, `VND`, `VND_region`,
+        `trapping`, `slowest_per_min`, according to the model.
 
     Returns
     -------
@@ -110,10 +107,22 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
         raise InputError(msg)
     if isinstance(regions, str):
         regions = [regions]
+    choice = None
+    if tracer is not None:
+        scan_min = float(tacs.frames.end_min[-1])
+        choice = choose(
+            tracer, tacs.regions, blood is not None,
+            model=model, reference=reference, scan_min=scan_min, isotope=tacs.isotope,
+        )  # fmt: skip
+        model, options = choice.model, {**choice.options, **options}
+        reference = choice.reference if reference is None else reference
+    if model is None:
+        msg = "neither model nor tracer is given; name a model (see models()) or a tracer (see tracers())"
+        raise InputError(msg)
     kinetic = MODELS[model]
-    inputs = _scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
+    inputs = scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
     wanted = [name for name in tacs.regions if name != inputs.input_name] if regions is None else list(regions)
-    targets = [_target(tacs, inputs, region) for region in wanted]
+    targets = [region_target(tacs, inputs, region) for region in wanted]
     if parameters is None:
         inputs = kinetic.prepare(targets, inputs)
     results: dict[str, FitResult] = {}
@@ -122,176 +131,16 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
             results[region] = fit_parameters(kinetic, target, inputs, parameters)
         else:
             results[region] = kinetic.fit(target, inputs)
-    return ResultSet(results)
+    return ResultSet(results if choice is None else {name: _noted(fit, choice) for name, fit in results.items()})
 
 
-def _scan_inputs(
-    tacs: TimeActivityCurves,
-    kinetic: KineticModel,
-    reference: Any,
-    blood: Any,
-    weights: ArrayLike | None,
-    exclude: Sequence[int],
-    options: Mapping[str, Any],
-) -> ScanInputs:
-    """Check and prepare what all regions share."""
-    for name in options:
-        if name not in kinetic.options:
-            remedy = f"{kinetic.name} has no such choice."
-            raise unknown_name(name, kinetic.options, kind=f"option of {kinetic.name}", remedy=remedy)
-    kept = _kept_frames(tacs, exclude)
-    weight, weighting = _weights(tacs, weights)
-    weight = np.where(kept, weight, 0.0)
-    if np.count_nonzero(weight) < 4:
-        msg = f"{tacs.where or 'the scan'}: only {np.count_nonzero(weight)} frames carry weight; a fit needs at least 4"
-        raise InputError(msg)
-    zero = _starts_at_zero(tacs, kept)
-    _check_k2prime(options)
-    flags = (*_gap_flags(tacs.frames, weight > 0, zero), *_plausibility(tacs.frames, options))
-    if kinetic.inputs == "reference":
-        curve, name, spline = _reference_curve(tacs, kinetic, reference, kept, zero)
-        return ScanInputs(
-            tacs.frames, weight, weighting, curve, name,
-            blood=_vascular_curve(tacs.frames, blood), reference_spline=spline, reference_frames=kept,
-            start_is_zero=zero, options=options, flags=flags,
-        )  # fmt: skip
-    curve, whole, more = _plasma_curves(tacs.frames, kinetic, blood)
-    return ScanInputs(
-        tacs.frames, weight, weighting, curve, "plasma",
-        blood=whole, start_is_zero=zero, options=options, flags=(*flags, *more),
-    )  # fmt: skip
+def _noted(fit: FitResult, choice: Choice) -> FitResult:
+    """Return a fit with what the tracer's choice adds: its name, the reasons, and the caveats of this region."""
+    settings = {**fit.settings, "tracer": choice.tracer.name, "tracer_notes": list(choice.notes)}
+    # a k2' that the user gave is no population value
+    flags = [f for f in choice.flags(fit.name) if f.name != "population_k2prime" or _is_population(fit, choice)]
+    return replace(fit, flags=(*fit.flags, *flags), settings=settings)
 
 
-def _target(tacs: TimeActivityCurves, inputs: ScanInputs, region: str) -> Target:
-    """Return a region with the noise of its frames and of the reference's, in one unit.
-
-    Counting noise follows the region's own activity and falls with its voxels; regions without voxel counts are taken
-    to be of equal size. Weights that were given stand for the noise of target and reference alike.
-    """
-    counts = dict(
-        zip(tacs.regions, tacs.voxels if tacs.voxels is not None else np.ones(len(tacs.regions)), strict=True)
-    )
-    reference = inputs.input_name if inputs.input_name in tacs.regions else None
-
-    def noise(name: str | None, means: FloatArray) -> FloatArray:
-        size = float(counts[name] if name is not None else counts[region])
-        if not inputs.weighting.startswith("counting"):
-            precision = inputs.weights
-        else:
-            precision = counting_weights(tacs.frames, means, tacs.isotope, relative=False)
-        usable = inputs.kept & (precision > 0)
-        return np.where(usable, 1.0 / np.sqrt(np.where(usable, precision, 1.0) * size), 0.0)
-
-    shared = None if inputs.reference_spline is None else noise(reference, inputs.view.input)
-    return Target(region, tacs[region], noise(region, tacs[region]), shared)
-
-
-def _check_k2prime(options: Mapping[str, Any]) -> None:
-    value = options.get("k2prime")
-    if value is not None and not (isinstance(value, int | float | np.number) and 0 < float(value) < np.inf):
-        msg = f"k2prime is {value!r}; it must be a positive rate in 1/min, for example 0.06"
-        raise InputError(msg)
-
-
-def _plausibility(frames: Frames, options: Mapping[str, Any]) -> tuple[Flag, ...]:
-    """Return warnings about units: a scan of seconds or days, a washout rate that no tracer has."""
-    flags = []
-    last = float(frames.end_s[-1])
-    if not _SHORTEST_SCAN_S <= last <= _LONGEST_SCAN_S:
-        flags.append(Flag("implausible_times", f"the scan ends at {last:g} s; are the times in another unit?"))
-    value = options.get("k2prime")
-    if value is not None and not _SLOWEST_K2PRIME <= float(value) <= _FASTEST_K2PRIME:
-        message = f"k2prime is {value:g} 1/min, outside {_SLOWEST_K2PRIME:g} to {_FASTEST_K2PRIME:g}; is it per second?"
-        flags.append(Flag("implausible_k2prime", message))
-    return tuple(flags)
-
-
-def _kept_frames(tacs: TimeActivityCurves, exclude: Sequence[int]) -> BoolArray:
-    kept = tacs.frames.measured.copy()
-    for index in exclude:
-        if not 0 <= int(index) < len(tacs.frames):
-            msg = f"exclude names frame {index}; frames count from 0 to {len(tacs.frames) - 1}"
-            raise InputError(msg)
-        kept[int(index)] = False
-    return kept
-
-
-def _weights(tacs: TimeActivityCurves, weights: ArrayLike | None) -> tuple[FloatArray, str]:
-    if weights is None and tacs.weights is not None:
-        return np.asarray(tacs.weights), "stored with the curves"
-    if weights is None:
-        text = "counting statistics (duration, decay, mean activity floored at 1 % of its peak)"
-        return counting_weights(tacs.frames, tacs.activity.mean(axis=1), tacs.isotope), text
-    given = np.array(weights, dtype=float)
-    if given.shape != (len(tacs.frames),) or not (np.isfinite(given) & (given >= 0)).all() or not given.any():
-        msg = (
-            f"weights must be {len(tacs.frames)} finite numbers, not negative and not all zero: one over the variance of each "
-            f"frame; got shape {given.shape}"
-        )
-        raise InputError(msg)
-    return given, "given"
-
-
-def _starts_at_zero(tacs: TimeActivityCurves, kept: BoolArray) -> bool:
-    """Say whether a late first frame still holds (almost) nothing, or a zero-length frame says that it began at zero."""
-    first = int(np.flatnonzero(kept)[0])
-    peaks = np.max(np.abs(tacs.activity), axis=0)
-    return bool((np.abs(tacs.activity[first]) <= _NOTHING_YET * peaks).all())
-
-
-def _gap_flags(frames: Frames, kept: BoolArray, zero: bool) -> tuple[Flag, ...]:
-    gaps = frames.select(kept).gaps_s()
-    if gaps and gaps[0][0] == 0.0 and zero:
-        gaps = gaps[1:]
-    return tuple(
-        Flag("bridged", f"no frame covers {a:g} to {b:g} s; curves were bridged there by the smoothest continuation")
-        for a, b in gaps
-    )
-
-
-def _reference_curve(
-    tacs: TimeActivityCurves, kinetic: KineticModel, reference: Any, kept: BoolArray, zero: bool
-) -> tuple[Curve, str, FrameSpline | None]:
-    if reference is None:
-        msg = f"{kinetic.name} needs a reference: the name of a region ({', '.join(tacs.regions)}), frame means or a curve"
-        raise InputError(msg)
-    if isinstance(reference, Curve):
-        return reference, "reference", None
-    if isinstance(reference, str):
-        means, name = tacs[reference], reference
-    elif isinstance(reference, TimeActivityCurves):
-        if len(reference.regions) != 1 or len(reference.frames) != len(tacs.frames):
-            msg = f"a reference TAC must have one region and the scan's {len(tacs.frames)} frames; got {reference!r}"
-            raise InputError(msg)
-        means, name = reference.activity[:, 0], reference.regions[0]
-    else:
-        means, name = np.array(reference, dtype=float), "reference"
-    if means.shape != (len(tacs.frames),) or not np.isfinite(means).all() or not means.any():
-        msg = f"the reference must be {len(tacs.frames)} finite frame means in kBq/mL, not all zero; got shape {means.shape}"
-        raise InputError(msg)
-    spline = FrameSpline(tacs.frames.select(kept), start_is_zero=zero)
-    return spline.curve(means[kept]), name, spline
-
-
-def _vascular_curve(frames: Frames, blood: Any) -> Curve | None:
-    """Return whole blood for reference-tissue models that take vascular activity into account."""
-    if isinstance(blood, ArterialInput):
-        return blood.blood(float(frames.end_s[-1]))
-    return blood if isinstance(blood, Curve) else None
-
-
-def _plasma_curves(frames: Frames, kinetic: KineticModel, blood: Any) -> tuple[Curve, Curve | None, tuple[Flag, ...]]:
-    if blood is None:
-        msg = f"{kinetic.name} needs blood: give ArterialInput(time_s, plasma_parent), or read_arterial_input(...)"
-        raise InputError(msg)
-    if isinstance(blood, ArterialInput):
-        until = float(frames.end_s[-1])
-        tail = blood.tail_s(until)
-        flag = Flag(
-            "input_continued", f"the arterial input was continued for {tail:.0f} s beyond its last sample", "info"
-        )
-        return blood.parent(until), blood.blood(until), (flag,) if tail > 1e-6 else ()
-    if isinstance(blood, Curve):
-        return blood, None, ()
-    msg = f"blood is a {type(blood).__name__}; give an ArterialInput or another continuous curve such as Feng"
-    raise InputError(msg)
+def _is_population(fit: FitResult, choice: Choice) -> bool:
+    return bool(fit.settings.get("k2prime") == choice.options.get("k2prime"))

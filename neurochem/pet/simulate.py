@@ -11,6 +11,7 @@ from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
 from neurochem.pet.frames import Frames
 from neurochem.pet.model import MODELS
+from neurochem.pet.plasma_blood import PlasmaAndBlood
 from neurochem.pet.reconstruct import FrameSpline
 from neurochem.pet.tacs import TimeActivityCurves
 from neurochem.pet.view import FrameView, PointView
@@ -64,17 +65,20 @@ def simulate(
         msg = "give either frames (for frame means) or times_s (for values at times), not both and not neither"
         raise InputError(msg)
     curve = _continuous(given, frames)
+    vessels = blood if kinetic.inputs == "reference" else None
     if times_s is not None:
         times = np.atleast_1d(seconds_to_minutes(times_s))
         until = float(np.max(times, initial=0.0)) * 60.0
-        return kinetic.predict(parameters, PointView(times, *_curves(curve, until)))
+        return kinetic.predict(parameters, PointView(times, *_curves(curve, until, vessels)))
     assert frames is not None
-    return kinetic.predict(parameters, FrameView(frames, *_curves(curve, float(frames.end_s[-1]))))
+    return kinetic.predict(parameters, FrameView(frames, *_curves(curve, float(frames.end_s[-1]), vessels)))
 
 
-def _curves(curve: Curve, until_s: float) -> tuple[Curve, Curve | None]:
-    """Return input and whole blood, if the input carries it."""
-    if isinstance(curve, ArterialInput):
+def _curves(curve: Curve, until_s: float, vessels: Curve | None) -> tuple[Curve, Curve | None]:
+    """Return input and whole blood, which plasma input carries and a reference region is given beside."""
+    if vessels is not None:
+        return curve, vessels.blood(until_s) if isinstance(vessels, ArterialInput | PlasmaAndBlood) else vessels
+    if isinstance(curve, ArterialInput | PlasmaAndBlood):
         return curve.parent(until_s), curve.blood(until_s)
     return curve, None
 

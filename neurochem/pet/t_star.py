@@ -168,10 +168,10 @@ def draw_t_star(scan: TStarScan, ax: "Axes | None" = None, *, limit: float = T_S
     """
     from matplotlib.ticker import NullFormatter
 
-    from neurochem.figures import BLACK, GREY, _axes_below, colour, label, new_axes
+    from neurochem.figures import BLACK, GREY, axes_below, colour, label, new_axes
 
     ax = new_axes() if ax is None else ax
-    below = _axes_below(ax)
+    below = axes_below(ax)
     minutes = scan.t_star_s / 60.0
     for index, region in enumerate(scan.regions):
         style: dict[str, Any] = {"color": colour(index), "markersize": 3.5, "linewidth": 1.0}

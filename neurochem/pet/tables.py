@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 _TIME_COLUMNS = {"frame_start", "frame_end", "frame_duration"}
 # Names that are never a region, without underscores and plural.
-_NO_REGION = {
-    "time", "midtime", "weight", "start", "starttime", "end", "endtime", "duration", "dur", "framedur", "frame", "framemid", "mid",
-}  # fmt: skip
+_NO_REGION = frozenset(
+    [
+        *("time", "midtime", "weight", "start", "starttime", "end", "endtime"),
+        *("duration", "dur", "framedur", "frame", "framemid", "mid"),
+    ]
+)
 
 
 def read_table(path: str | Path) -> "pd.DataFrame":

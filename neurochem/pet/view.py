@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.errors import InputError
 from neurochem.pet.curves import Curve, frame_edges
 from neurochem.pet.frames import Frames
 from neurochem.units import FloatArray
@@ -37,6 +38,8 @@ class FrameView:
         self._prepared = curve.prepare(edges)
         self._length = end - start
         self._point = self._length <= 0
+        self._make_vessels = None if blood is None else lambda: FrameView(frames, blood)
+        self._vessels: FrameView | None = None
         self.input = curve.frame_means(start, end)
         self.blood = None if blood is None else blood.frame_means(start, end)
 
@@ -50,6 +53,15 @@ class FrameView:
         slope = response.integrals_by_rate[:, interval] / length
         return value, np.where(self._point, response.at_edges_by_rate[:, self._first], slope)
 
+    def blood_convolved(self, rates: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return whole blood convolved with exp(-rate t) and its derivative by rate; only where there is blood."""
+        if self._make_vessels is None:
+            msg = "this model needs whole blood; give blood=ArterialInput(..., whole_blood=...) or a continuous curve"
+            raise InputError(msg)
+        # few models convolve whole blood, so that it is prepared when one asks
+        self._vessels = self._vessels or self._make_vessels()
+        return self._vessels.convolved(rates)
+
 
 class PointView:
     """Values at points in time."""
@@ -58,6 +70,8 @@ class PointView:
         self._edges = np.unique(np.concatenate([[0.0], time_min]))
         self._index = np.searchsorted(self._edges, time_min)
         self._prepared = curve.prepare(self._edges) if self._edges.size > 1 else None
+        self._make_vessels = None if blood is None else lambda: PointView(time_min, blood)
+        self._vessels: PointView | None = None
         self.input = curve.values(time_min)
         self.blood = None if blood is None else blood.values(time_min)
 
@@ -68,3 +82,12 @@ class PointView:
             return zero, zero
         response = self._prepared.response(rates)
         return response.at_edges[:, self._index], response.at_edges_by_rate[:, self._index]
+
+    def blood_convolved(self, rates: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """Return whole blood convolved with exp(-rate t) and its derivative by rate; only where there is blood."""
+        if self._make_vessels is None:
+            msg = "this model needs whole blood; give blood=ArterialInput(..., whole_blood=...) or a continuous curve"
+            raise InputError(msg)
+        # few models convolve whole blood, so that it is prepared when one asks
+        self._vessels = self._vessels or self._make_vessels()
+        return self._vessels.convolved(rates)

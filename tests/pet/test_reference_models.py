@@ -12,7 +12,7 @@ from neurochem.errors import InputError, UnknownNameError
 from neurochem.pet import ExponentialSum, Term
 from neurochem.pet.joint_k2prime import estimate_k2prime, k2prime_sensitivity
 from neurochem.pet.model import MODELS
-from neurochem.pet.vascular_view import VascularFrames, VascularPoints
+from neurochem.pet.view import FrameView, PointView
 from tests.conftest import REPOSITORY
 from tests.pet.truth import FENG, FRAMINGS, reference_curve
 
@@ -136,8 +136,8 @@ class TestSRTM2:
     @pytest.mark.parametrize(
         ("choice", "message"),
         [
-            ({"k2prime": -0.1}, "must be above 0"),
-            ({"k2prime": np.nan}, "must be above 0"),
+            ({"k2prime": -0.1}, "must be a positive rate"),
+            ({"k2prime": np.nan}, "must be a positive rate"),
             ({"k2prime": 0.1, "k2prime_stderr": -1.0}, "k2prime_stderr not below"),
             ({"k2prime_stderr": 0.01}, "without k2prime"),
         ],
@@ -604,7 +604,7 @@ def vascular_scan(frames, r1: float = 1.1, bpnd: float = 2.0, vb: float = 0.06, 
     # (1 - VBref) C_R + VBref C_B as one sum of exponentials
     terms = [Term((1 - vbref) * term.amplitude, term.rate, term.power) for term in tissue.terms]
     measured = ExponentialSum([*terms, *(Term(vbref * t.amplitude, t.rate, t.power) for t in BLOOD.terms)])
-    view = VascularFrames(frames, measured, BLOOD)
+    view = FrameView(frames, measured, BLOOD)
     made = MODELS["SRTM_V"].predict({"R1": r1, "k2": r1 * K2PRIME, "BPND": bpnd, "VB": vb, "VBref": vbref}, view)
     pure = nc.pet.simulate("SRTM", frames, {"R1": r1, "k2": r1 * K2PRIME, "BPND": bpnd}, reference=tissue)
     # without blood it is SRTM, with blood a mixture: the closed form against its definition
@@ -679,7 +679,7 @@ class TestSRTMV:
 
     def test_values_at_times(self):
         times = np.array([0.5, 3.0, 40.0])
-        view = VascularPoints(times, reference_curve(), BLOOD)
+        view = PointView(times, reference_curve(), BLOOD)
         parameters = {"R1": 1.1, "k2": 0.11, "BPND": 2.0, "VB": 0.05}
         plain = nc.pet.simulate(
             "SRTM", None, {"R1": 1.1, "k2": 0.11, "BPND": 2.0}, reference=reference_curve(), times_s=60 * times

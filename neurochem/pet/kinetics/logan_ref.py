@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurochem.pet.model import MODELS, ScanInputs
+from neurochem.pet.k2prime_error import with_k2prime_error
+from neurochem.pet.model import MODELS, Outcome, ScanInputs, Target
 from neurochem.pet.multilinear import Design, MultilinearModel
 from neurochem.pet.one_tissue import reference_tissue
 from neurochem.pet.view import View
@@ -27,7 +28,7 @@ class LoganRef(MultilinearModel):
     equation: ClassVar[str] = "int C_T/C_T = DVR (int C_R + C_R/k2')/C_T + b"
     inputs: ClassVar[str] = "reference"
     parameters: ClassVar[tuple[str, ...]] = ("R1", "k2prime", "BPND")
-    options: ClassVar[tuple[str, ...]] = ("t_star_s", "k2prime")
+    options: ClassVar[tuple[str, ...]] = ("t_star_s", "k2prime", "k2prime_stderr")
     graphical: ClassVar[bool] = True
     linear_from_start: ClassVar[bool] = False
 
@@ -46,6 +47,10 @@ class LoganRef(MultilinearModel):
             return means, ()
         message = "without k2prime the slope is biased unless the target-to-reference ratio is constant after t*"
         return means, (Flag("biased_without_k2prime", message),)
+
+    def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
+        """Solve the regression; a standard error of k2' counts."""
+        return with_k2prime_error(lambda given: super(LoganRef, self).estimate(target, given), inputs)
 
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of the reference, plus the reference over k2' where it is given."""

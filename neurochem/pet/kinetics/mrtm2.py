@@ -5,7 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurochem.pet.model import MODELS, ScanInputs, required_option
+from neurochem.pet.k2prime_error import with_k2prime_error
+from neurochem.pet.model import MODELS, Outcome, ScanInputs, Target, required_option
 from neurochem.pet.multilinear import Design, MultilinearModel
 from neurochem.pet.one_tissue import reference_tissue
 from neurochem.pet.view import View
@@ -16,7 +17,7 @@ class MRTM2(MultilinearModel):
     """Multilinear reference tissue model with k2' given (Ichise et al. 2003).
 
     C_T = g1 (int C_R + C_R/k2') + g2 int C_T; BPND = -g1/g2 - 1, R1 = g1/k2', k2 = g1, k2a = -g2. A k2' that is 20 %
-    wrong moves a BPND of 2 by about 0.1; its own error is not part of the standard errors here.
+    wrong moves a BPND of 2 by about 0.1; `k2prime_stderr` carries its own error into the standard errors.
     """
 
     name: ClassVar[str] = "MRTM2"
@@ -24,7 +25,7 @@ class MRTM2(MultilinearModel):
     equation: ClassVar[str] = "C_T = k2 (int C_R + C_R/k2') - k2a int C_T"
     inputs: ClassVar[str] = "reference"
     parameters: ClassVar[tuple[str, ...]] = ("R1", "k2prime", "BPND")
-    options: ClassVar[tuple[str, ...]] = ("t_star_s", "k2prime")
+    options: ClassVar[tuple[str, ...]] = ("t_star_s", "k2prime", "k2prime_stderr")
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -34,6 +35,10 @@ class MRTM2(MultilinearModel):
     def predict(self, parameters: Mapping[str, float], view: View) -> FloatArray:
         """Return the tissue curve from R1, k2prime and BPND."""
         return reference_tissue(parameters, view, self.name)
+
+    def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
+        """Solve the regression; a standard error of k2' counts."""
+        return with_k2prime_error(lambda given: super(MRTM2, self).estimate(target, given), inputs)
 
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of the reference plus the reference over k2'."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs, Target
-from neurochem.pet.vascular_view import VascularFrames, VascularInputs
-from neurochem.pet.view import View
+from neurochem.pet.vascular_view import VascularInputs
+from neurochem.pet.view import FrameView, View
 from neurochem.solve import SeparableFit, delta_method, fit_separable, propagated_covariance
 from neurochem.units import FloatArray
 
@@ -20,7 +20,7 @@ _VBREF_STARTS = (0.0, 0.05, 0.1)
 class _Columns:
     """X = C_R - VBref C_B, X (x) exp(-k2a t) and, where VB is fitted, C_B."""
 
-    def __init__(self, view: VascularFrames, vb: float | None, vbref: float | None) -> None:
+    def __init__(self, view: FrameView, vb: float | None, vbref: float | None) -> None:
         assert view.blood is not None
         self.view, self.blood, self.vb, self.vbref = view, view.blood, vb, vbref
         self.rate = np.nan
