@@ -6,10 +6,15 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+# Noise-free cases with exact truth, kept beside the real scans.
+DATA = Path(os.environ.get("NEUROCHEM_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+REFERENCE_CASES = DATA.parent / "reference" / "pet_test_cases.json"
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real scans, which are not part of the repository."""
-    folder = Path(os.environ.get("NEUROCHEM_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+    folder = DATA
     if not folder.is_dir():
         pytest.skip(f"no real scans at {folder}; set NEUROCHEM_REAL_DATA to run this test")
     return folder

@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurochem.cli.show import complain, say, table, wrote
+from neurochem.errors import InputError
 from neurochem.qc.tables import flag_list
 from neurochem.results import FitResult, ResultSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_FIGURES = (".png", ".pdf", ".svg")
 COLUMNS: dict[str, dict[str, Any]] = {
     "name": {"Description": "Region or spectrum"},
     "model": {"Description": "Model"},
@@ -29,6 +31,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
 
 def finish(results: FitResult | ResultSet, *, output: Path | None, figure: Path | None) -> int:
     """Print the estimates, write the table and the figure if they are asked for, and return the exit code."""
+    _check_figure(figure)
     fits = [results] if isinstance(results, FitResult) else list(results.values())
     say(estimates_text(fits))
     for flag in flag_list(fits):
@@ -40,6 +43,13 @@ def finish(results: FitResult | ResultSet, *, output: Path | None, figure: Path 
 
         wrote(save_figure(_sheet(fits), figure))
     return 0
+
+
+def _check_figure(figure: Path | None) -> None:
+    """Raise if the figure's file name has an ending that nothing draws."""
+    if figure is not None and figure.suffix.casefold() not in _FIGURES:
+        msg = f"--figure {figure}: cannot draw '{figure.suffix}'; end the name in {', '.join(_FIGURES)}"
+        raise InputError(msg)
 
 
 def estimates_text(fits: list[FitResult]) -> str:

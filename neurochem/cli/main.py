@@ -71,17 +71,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = int(_module(arguments.command).run(arguments))
         sys.stdout.flush()
-    except NeurochemError as error:
+    except BrokenPipeError:
+        # the reader (head, less) has gone; what is still buffered must not raise again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except (NeurochemError, OSError) as error:
         if debug:
             raise
         return report_error(error)
     except KeyboardInterrupt:
         print("neurochem: interrupted", file=sys.stderr)  # noqa: T201 - the command line prints
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # the reader (head, less) has gone; what is still buffered must not raise again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
     return code
 
 

@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fit.add_argument("--reference", metavar="REGION", help="reference region, a column of the table")
     fit.add_argument("--blood", type=Path, metavar="FILE", help="arterial input: time, plasma_parent[, whole_blood]")
     fit.add_argument("--regions", nargs="+", metavar="REGION", help="regions to fit (default: all but the reference)")
+    fit.add_argument(
+        "--vb", type=float, dest="VB", metavar="F", help="blood volume fraction, for models with plasma input"
+    )
     fit.add_argument("--k2prime", type=float, metavar="RATE", help="washout rate of the reference region (1/min)")
     fit.add_argument("--t-star-s", type=float, metavar="SECONDS", help="start of the linear part (s)")
     _add_table_options(fit)
@@ -78,7 +81,7 @@ def fit_curves(arguments: argparse.Namespace) -> int:
         isotope=arguments.isotope,
     )
     options = {
-        name: getattr(arguments, name) for name in ("k2prime", "t_star_s") if getattr(arguments, name) is not None
+        name: getattr(arguments, name) for name in ("k2prime", "t_star_s", "VB") if getattr(arguments, name) is not None
     }
     results = pet.fit(
         tacs,

@@ -20,7 +20,7 @@ from neurochem.results import Estimate, FitResult
 WATER_MOLALITY = 55510.0
 _UNITS = ("mmol/kg", "mM")
 # Total creatine of healthy tissue is 6 to 10 mmol/kg; half of the least and one and a third of the most raise a flag.
-PLAUSIBLE_CREATINE = (3.0, 13.3)
+PLAUSIBLE_CREATINE = (5.0, 11.0)
 
 
 @dataclass(frozen=True, slots=True)

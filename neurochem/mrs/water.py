@@ -39,6 +39,11 @@ class WaterAmplitude:
         return replace(self, value=self.value * factor, stderr=self.stderr * factor)
 
 
+# Unsuppressed water is some thousand times a metabolite; below this its own tail would still be far smaller.
+LEAST_WATER_RATIO = 5.0
+WATER_PPM, WATER_WINDOW_PPM = 4.65, 0.5
+
+
 def water_amplitude(water: Spectrum) -> WaterAmplitude:
     """Return the amplitude of a water reference, extrapolated to time zero.
 
@@ -79,10 +84,27 @@ def water_amplitude(water: Spectrum) -> WaterAmplitude:
             "give the unsuppressed scan, not the water-suppressed one."
         )
         raise InputError(msg)
+    _check_is_water(water, where)
     fits = [_extrapolate(size, water.time_s, first, level * top) for level in _LEVELS]
     value, scatter, coefficients, count = fits[-1]
     spread = abs(fits[0][0] - value)
     return WaterAmplitude(value, math.hypot(scatter, spread), _width(coefficients), count)
+
+
+def _check_is_water(water: Spectrum, where: str) -> None:
+    """Raise unless the tallest line lies at water: a suppressed scan in the place of the reference scales by a metabolite."""
+    ppm, height = water.ppm, np.abs(water.spectrum)
+    near = np.abs(ppm - WATER_PPM) <= WATER_WINDOW_PPM
+    elsewhere = (ppm > 0.2) & (ppm < 4.1)
+    if not near.any() or not elsewhere.any():
+        return
+    inside, outside = float(np.max(height[near])), float(np.max(height[elsewhere]))
+    if inside < LEAST_WATER_RATIO * outside:
+        msg = (
+            f"{where}: the tallest line near {WATER_PPM} ppm is {inside / outside:.2g} times the tallest of the metabolites, "
+            f"water is above {LEAST_WATER_RATIO:g} times; give the unsuppressed scan, not the water-suppressed one"
+        )
+        raise InputError(msg)
 
 
 def _extrapolate(

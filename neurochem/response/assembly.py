@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neurochem.errors import unknown_name
+from neurochem.errors import CohortError, unknown_name
 from neurochem.naming import MARKER_COLUMNS
 from neurochem.response.marker_rules import validate_markers
 from neurochem.response.problems import Problem, cohort_error, errors_of
@@ -123,7 +123,26 @@ def _typed_people(people: pd.DataFrame, levels: Mapping[str, tuple[str, ...]]) -
     for column in typed.columns.difference(["participant_id", *levels]):
         if is_numeric(typed[column]):
             typed[column] = typed[column].map(lambda cell: np.nan if cell is None else float(cell)).astype(float)
+        else:
+            _refuse_stray_text(typed, column)
     return typed
+
+
+def _refuse_stray_text(people: pd.DataFrame, column: str) -> None:
+    """Raise if most of a column are numbers: a cell such as '89+' would turn a covariate into as many categories."""
+    given = [
+        (person, cell)
+        for person, cell in zip(people["participant_id"], people[column], strict=True)
+        if cell is not None
+    ]
+    texts = [(person, cell) for person, cell in given if not is_numeric(pd.Series([cell]))]
+    if given and len(texts) <= len(given) / 2:
+        person, cell = texts[0]
+        msg = (
+            f"participants.tsv: column '{column}' of {person} is '{cell}', but {len(given) - len(texts)} of {len(given)} values "
+            "are numbers; write a number or n/a, or declare the column's Levels in participants.json"
+        )
+        raise CohortError(msg)
 
 
 def _with_visit(table: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:

@@ -309,7 +309,12 @@ def _reference_signal(bids_dir: Path, scan: Scan) -> Path | None:
     return path
 
 
-def find_blood(scan: Scan) -> Path | None:
-    """Return the blood table beside a PET scan, or None."""
-    manual = [p for p in sorted(scan.path.parent.glob(f"*_{BLOOD_SUFFIX}.tsv")) if "recording-manual" in p.name]
-    return manual[0] if len(manual) == 1 else find_companion(scan, scan.path.parent, BLOOD_SUFFIX, (".tsv",))
+def find_blood(scan: Scan) -> list[Path]:
+    """Return every blood table beside a PET scan: autosampler and manual samples are parts of one input."""
+    own = {key: value for key, value in scan.entities if key in {"sub", "ses", "trc", "run"}}
+    found = []
+    for path in sorted(scan.path.parent.glob(f"*_{BLOOD_SUFFIX}.tsv")):
+        entities, _, _ = parse_bids_name(path.name)
+        if all(own.get(key, value) == value for key, value in entities.items() if key in {"sub", "ses", "trc", "run"}):
+            found.append(path)
+    return found

@@ -35,6 +35,11 @@ class PetConfig:
         Washout rate of the reference region in 1/min, for models that need it.
     t_star_s : float or None
         Start of the linear part in seconds.
+    VB : float or None
+        Blood volume fraction, for plasma-input models; fitted or zero, according to the model, where it is not given.
+    parent_fraction, plasma_ratio : str
+        Models of the parent fraction and of whole blood over plasma (see `neurochem.pet.fit_parent_fraction` and
+        `fit_blood_to_plasma`); an empty ratio joins the plasma samples by lines.
     isotope : str
         Radionuclide, for a sidecar that lacks it.
     """
@@ -47,6 +52,9 @@ class PetConfig:
     tacs: str = ""
     k2prime: float | None = None
     t_star_s: float | None = None
+    VB: float | None = None
+    parent_fraction: str = "interpolation"
+    plasma_ratio: str = ""
     isotope: str = ""
 
 
@@ -197,7 +205,8 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
         PetConfig,
         {
             "model": _text, "reference": _text, "regions": _texts, "parameters": _texts, "segmentation": _text,
-            "tacs": _text, "k2prime": _positive, "t_star_s": _positive, "isotope": _text,
+            "tacs": _text, "k2prime": _positive, "t_star_s": _positive, "VB": _positive,
+            "parent_fraction": _text, "plasma_ratio": _text, "isotope": _text,
         },
     ),
     "mrs": (

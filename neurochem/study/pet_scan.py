@@ -26,12 +26,6 @@ PARAMETER_MEANINGS = {
     "VB": "Blood volume fraction",
     "intercept": "Intercept of the graphical analysis",
 }
-# Where blood tables of BIDS keep what `read_arterial_input` asks for.
-_BLOOD_COLUMNS = {
-    "plasma_parent": "plasma_radioactivity",
-    "parent_fraction": "metabolite_parent_fraction",
-    "whole_blood": "whole_blood_radioactivity",
-}
 
 
 def quantify_pet(job: ScanJob) -> Quantified:
@@ -46,7 +40,9 @@ def quantify_pet(job: ScanJob) -> Quantified:
     tacs, tables, segmentation = _curves(job)
     kinetic = _model_record(settings.model)
     blood = _blood(job) if kinetic["inputs"] == "plasma" else None
-    options = {key: getattr(settings, key) for key in ("k2prime", "t_star_s") if getattr(settings, key) is not None}
+    options = {
+        key: getattr(settings, key) for key in ("k2prime", "t_star_s", "VB") if getattr(settings, key) is not None
+    }
     reference = settings.reference if kinetic["inputs"] == "reference" else None
     chosen = list(settings.regions) or None
     fitted = pet.fit(tacs, kinetic["name"], reference=reference, blood=blood, regions=chosen, **options)
@@ -123,25 +119,19 @@ def _tacs_table(job: ScanJob, tacs: pet.TimeActivityCurves, segmentation: str) -
 
 
 def _blood(job: ScanJob) -> pet.ArterialInput:
-    file = find_blood(job.scan)
-    if file is None:
+    files = find_blood(job.scan)
+    if not files:
         msg = (
             f"{job.scan.path}: no blood table (*_blood.tsv) in {job.scan.path.parent}, but {job.config.pet.model} needs "
             "arterial plasma; add it, or choose a reference-tissue model in [pet] model"
         )
         raise MissingFileError(msg)
-    _check_injection(job.scan)
-    header = _header(file)
-    if "plasma_parent" in header:
-        return pet.read_arterial_input(file, whole_blood="whole_blood" if "whole_blood" in header else None)
-    columns = {key: column for key, column in _BLOOD_COLUMNS.items() if column in header}
-    for key in ("plasma_parent", "parent_fraction"):
-        if key not in columns:
-            msg = (
-                f"{file}: column '{_BLOOD_COLUMNS[key]}' is missing; parent tracer in plasma cannot be known without it"
-            )
-            raise InputError(msg)
-    return pet.read_arterial_input(file, **columns)
+    header = _header(files[0])
+    if len(files) == 1 and "plasma_parent" in header:
+        _check_injection(job.scan)
+        return pet.read_arterial_input(files[0], whole_blood="whole_blood" if "whole_blood" in header else None)
+    samples = pet.read_blood(files)
+    return samples.input(job.config.pet.parent_fraction, ratio=job.config.pet.plasma_ratio or None)
 
 
 def _header(file: "Path") -> list[str]:

@@ -14,7 +14,7 @@ from neurochem.pet.dispersion import correct_dispersion, correct_series, dispers
 from neurochem.pet.input_models import INPUT_MODELS, fit_input
 from neurochem.pet.polynomial_pieces import polynomial_pieces
 from neurochem.pet.tables import read_arterial_input, read_tacs
-from tests.conftest import REPOSITORY
+from tests.conftest import REFERENCE_CASES
 from tests.pet.truth import FENG, framing
 
 FRAMES = framing((12, 10), (6, 30), (5, 60), (5, 300))
@@ -132,7 +132,7 @@ def test_without_whole_blood_the_delay_says_so():
 
 
 def test_the_delay_of_pk08():
-    file = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+    file = REFERENCE_CASES
     if not file.is_file():
         pytest.skip(f"no reference cases at {file}")
     record = json.loads(file.read_text(encoding="utf-8"))

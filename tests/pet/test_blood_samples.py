@@ -16,7 +16,7 @@ from neurochem.pet.derivative_tables import read_derivative_tacs, read_input_fun
 from neurochem.pet.parent_fraction import fit_parent_fraction
 from neurochem.pet.plasma_ratio import fit_blood_to_plasma
 from neurochem.pet.polynomial_pieces import polynomial_pieces
-from tests.conftest import REPOSITORY
+from tests.conftest import REFERENCE_CASES
 
 FLAGS = {"PlasmaAvail": True, "MetaboliteAvail": True, "WholeBloodAvail": True, "DispersionCorrected": True}
 MANUAL_S = np.array([30, 60, 90, 120, 300, 600, 1200, 2400, 3600, 5400.0])
@@ -320,7 +320,7 @@ def test_curves_of_petprep(tmp_path, suffix):
 
 
 def pk08() -> dict:
-    file = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+    file = REFERENCE_CASES
     if not file.is_file():
         pytest.skip(f"no reference cases at {file}")
     record = json.loads(file.read_text(encoding="utf-8"))

@@ -10,10 +10,10 @@ from scipy.integrate import trapezoid
 import neurochem as nc
 from neurochem.errors import InputError, UnknownNameError
 from neurochem.pet.compatibility import fit_midtime
-from tests.conftest import REPOSITORY
+from tests.conftest import REFERENCE_CASES
 from tests.pet.truth import FENG, FRAMINGS, curves, reference_curve
 
-FILE = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+FILE = REFERENCE_CASES
 # Largest error of BPND over R1 0.8, 1, 1.2 and the three framings, noise-free, k2' 0.1/min; as in the docstring.
 COST = {
     ("SRTM", "trapezoid"): (0.0014, 0.0024, 0.0037, 0.0051),

@@ -16,11 +16,11 @@ from neurochem.pet.curves import ExponentialSum, Term
 from neurochem.pet.model import MODELS
 from neurochem.pet.plasma_blood import PlasmaAndBlood
 from neurochem.pet.view import FrameView, PointView
-from tests.conftest import REPOSITORY
+from tests.conftest import REFERENCE_CASES
 from tests.pet.plasma_truth import BLOOD, FRAMES, fit_means, monte_carlo, sampled_input, scan
 from tests.pet.truth import FENG
 
-FILE = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+FILE = REFERENCE_CASES
 # model, parameters, and the exponentials of the impulse response worked out by hand
 TRUTHS = {
     "1TCM": {"K1": 0.45, "k2": 0.045, "VB": 0.05},

@@ -8,9 +8,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import neurochem as nc
-from tests.conftest import REPOSITORY
+from tests.conftest import REFERENCE_CASES
 
-FILE = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+FILE = REFERENCE_CASES
 
 
 @pytest.fixture(scope="module")

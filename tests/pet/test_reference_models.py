@@ -13,7 +13,7 @@ from neurochem.pet import ExponentialSum, Term
 from neurochem.pet.joint_k2prime import estimate_k2prime, k2prime_sensitivity
 from neurochem.pet.model import MODELS
 from neurochem.pet.view import FrameView, PointView
-from tests.conftest import REPOSITORY
+from tests.conftest import REFERENCE_CASES
 from tests.pet.truth import FENG, FRAMINGS, reference_curve
 
 K2PRIME = 0.1
@@ -323,7 +323,7 @@ class TestFRTM:
             nc.pet.simulate("FRTM", FRAMINGS["15 s to 7 min"], given, reference=reference_curve())
 
 
-CASES = REPOSITORY.parent / "shared" / "reference" / "pet_test_cases.json"
+CASES = REFERENCE_CASES
 
 
 @pytest.fixture(scope="module")
