@@ -23,6 +23,7 @@ import numpy as np
 
 from neurochem.mrs import model as lc
 from neurochem.mrs import rules as _rules  # noqa: F401 - registers the quality rules
+from neurochem.mrs.baseline import DIMENSION_GRID
 from neurochem.mrs.lineshape import gauss_fwhm, lorentz_fwhm
 from neurochem.quality import MRS_RULES, Flag, apply_rules
 from neurochem.results import Axis, Estimate, FitResult
@@ -211,6 +212,12 @@ def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
         flags.append(
             Flag("not_converged", f"the search stopped after {solved.iterations} iterations without converging")
         )
+    if outcome.found.dimension_per_ppm >= DIMENSION_GRID[-1]:
+        message = (
+            f"the baseline took its most flexible form ({outcome.found.dimension_per_ppm:g} per ppm): something that no basis "
+            "element describes is in the spectrum, and estimates depend on the fitted range by more than their errors say"
+        )
+        flags.append(Flag("baseline_at_limit", message))
     for index, name in enumerate(lc.PARAMETERS[: solved.theta.size]):
         # a width of zero is a shape, not a failure: a pure Lorentzian has no Gaussian part
         if solved.theta_at_bound[index] and not (
