@@ -73,8 +73,11 @@ class Prepared(ABC):
         # and from there to every later edge
         lag = self.edges[None, 1:] - self.edges[1:, None]
         reach = np.where(lag >= 0, np.exp(-rate[:, :, None] * np.maximum(lag, 0.0)), 0.0)
-        value = np.einsum("ri,rij->rj", carried, reach)
-        value_by = np.einsum("ri,rij->rj", carried_by, reach) - np.einsum("ri,ij,rij->rj", carried, lag, reach)
+        value, value_by, older = (
+            np.matmul(part[:, None, :], weight)[:, 0]
+            for part, weight in ((carried, reach), (carried_by, reach), (carried, reach * lag))
+        )
+        value_by = value_by - older
         zero = np.zeros((rate.shape[0], 1))
         at_edges, at_edges_by = np.hstack([zero, value]), np.hstack([zero, value_by])
         spread, slope = _spread(rate, np.diff(self.edges))

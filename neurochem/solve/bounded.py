@@ -11,6 +11,10 @@ from neurochem.units import BoolArray, FloatArray
 Evaluation = tuple[FloatArray, Callable[[], FloatArray]]
 
 
+# A promised fall of the cost below its own rounding cannot be seen; the step left is some 1e-7 of a standard error.
+_LEAST_GAIN = 1e-15
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Minimum:
     """Where a bounded least-squares search ended.
@@ -124,6 +128,8 @@ class _State:
             if (np.abs(moved) <= step_tolerance * (np.abs(self.parameters) + step_tolerance)).all():
                 return False
             predicted = -float(moved @ (2.0 * gradient + matrix.T @ (matrix @ moved)))
+            if predicted <= _LEAST_GAIN * self.cost:
+                return False
             if self._accept(moved, predicted):
                 return True
         # a step so damped that it no longer moves is as far as double precision goes
@@ -154,10 +160,14 @@ def _damped_step(
     matrix: FloatArray, residual: FloatArray, scale: FloatArray, free: BoolArray, damping: float
 ) -> FloatArray:
     """Return the Levenberg-Marquardt step of the free parameters, zero for the others."""
+    step = np.zeros(matrix.shape[1])
+    if np.count_nonzero(free) == 1:
+        index = int(np.argmax(free))
+        step[index] = -float(matrix[:, index] @ residual) / (scale[index] ** 2 * (1.0 + damping))
+        return step
     scaled = matrix[:, free] / scale[free]
     # stacked rows keep the conditioning of the Jacobian; normal equations would square it
     rows = np.vstack([scaled, np.sqrt(damping) * np.eye(scaled.shape[1])])
     target = np.concatenate([-residual, np.zeros(scaled.shape[1])])
-    step = np.zeros(matrix.shape[1])
     step[free] = np.linalg.lstsq(rows, target, rcond=None)[0] / scale[free]
     return step
