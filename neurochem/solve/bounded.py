@@ -124,11 +124,13 @@ class _State:
             return False
         while self.damping < 1e16:
             step = _damped_step(matrix, self.residual, scale, free, self.damping)
-            moved = np.clip(self.parameters + step, self.lower, self.upper) - self.parameters
+            trial = np.clip(self.parameters + step, self.lower, self.upper)
+            moved, cut = trial - self.parameters, bool((trial != self.parameters + step).any())
             if (np.abs(moved) <= step_tolerance * (np.abs(self.parameters) + step_tolerance)).all():
                 return False
             predicted = -float(moved @ (2.0 * gradient + matrix.T @ (matrix @ moved)))
-            if predicted <= _LEAST_GAIN * self.cost:
+            # a step cut at a bound promises nothing by this formula
+            if not cut and predicted <= _LEAST_GAIN * self.cost:
                 return False
             if self._accept(moved, predicted):
                 return True
