@@ -176,6 +176,16 @@ def test_target_equal_to_reference_has_no_binding_and_unknown_washout():
     assert ("not_identified", "k2") in [(flag.name, flag.parameter) for flag in fit.flags]
 
 
+@pytest.mark.parametrize("model", [name for name in REFERENCE_MODELS if "BPND" in MODELS[name].reported])
+def test_target_equal_to_reference_is_no_trouble_in_any_model(model):
+    frames = FRAMINGS["15 s to 7 min"]
+    _, reference = truth(frames, 1.0)
+    fit = nc.pet.fit(curves(frames, reference, reference), model, reference="reference", **options(model))["target"]
+    assert abs(fit["BPND"].value) < 1e-6
+    if "R1" in fit:
+        assert abs(fit["R1"].value - 1.0) < 1e-6
+
+
 def test_washout_beyond_the_search_says_edge_and_keeps_its_value():
     frames = FRAMINGS["15 s to 7 min"]
     reference = reference_curve().frame_means(frames.start_min, frames.end_min)

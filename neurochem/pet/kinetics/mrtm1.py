@@ -5,10 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurochem.pet.model import MODELS, ScanInputs
+from neurochem.pet.model import MODELS, Outcome, ScanInputs, Target
 from neurochem.pet.multilinear import Design, MultilinearModel
 from neurochem.pet.one_tissue import reference_tissue
 from neurochem.pet.view import View
+from neurochem.quality import Flag
 from neurochem.units import FloatArray
 
 
@@ -34,6 +35,22 @@ class MRTM1(MultilinearModel):
     def predict(self, parameters: Mapping[str, float], view: View) -> FloatArray:
         """Return the tissue curve from R1, k2 and BPND."""
         return reference_tissue(parameters, view, self.name)
+
+    def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
+        """Solve the regression; a target that is the reference binds nothing, and its washout cannot be known."""
+        kept = inputs.kept
+        if not np.allclose(target.means[kept], inputs.view.input[kept], rtol=1e-9, atol=0.0):
+            return super().estimate(target, inputs)
+        values = np.array([1.0, np.nan, 0.0, np.nan, np.nan, 1.0])
+        return Outcome(
+            names=self.reported,
+            values=values,
+            covariance=np.diag(np.where(np.isnan(values), np.inf, 0.0)),
+            fitted=target.means,
+            used=kept,
+            dof=float(np.count_nonzero(kept) - 3),
+            flags=(Flag("same_as_reference", "the target is the reference: BPND is 0 and k2 cannot be known"),),
+        )
 
     def design(self, inputs: ScanInputs) -> Design:
         """Return the integral of the reference and the reference itself."""
