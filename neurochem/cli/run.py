@@ -131,6 +131,8 @@ def _group(arguments: argparse.Namespace, config: "Config") -> int:
     say(associations_text(report.results))
     for path in report.written:
         wrote(arguments.out_dir / path)
+    if report.results and all(fit.failed for fit in report.results.values()):
+        complain("neurochem: warning: no association could be computed; the flags above say why for each")
     return EXIT_OK
 
 
