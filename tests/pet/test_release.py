@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -187,12 +188,19 @@ class TestForward:
             ({"gama": 1.0}, UnknownNameError, "did you mean 'gamma'"),
             ({"BPND": -1.0}, InputError, "must be above -1"),
             ({"tP": 30.0}, InputError, "tP > tD"),
+            ({"gamma": 1e5}, InputError, "in another unit"),
         ],
     )
     def test_bad_parameters(self, change, error, message):
         parameters = {**TRUTHS["lp-ntPET"], **change}
         with pytest.raises(error, match=message):
             nc.pet.simulate("lp-ntPET", FRAMINGS["15 s to 7 min"], parameters, reference=reference_curve())
+
+    def test_a_constant_reference_without_washout(self):
+        constant = PiecewisePolynomial(np.array([0.0, 100.0]), np.array([[2.0]]))
+        still = {"R1": 1.0, "k2": 0.0, "BPND": 1.0, "gamma": 0.0, "tau": 0.1, "T": 30.0}
+        made = nc.pet.simulate("LSRRM", None, still, reference=constant, times_s=[0.0, 1200.0])
+        assert_allclose(made, [2.0, 2.0], rtol=1e-12)
 
     def test_missing_parameters_are_named(self):
         with pytest.raises(InputError, match="BPNDpost and T is missing"):
@@ -387,6 +395,10 @@ class TestReleaseTest:
         assert_allclose(tacs.activity, before, rtol=0, atol=0)
         with pytest.raises(dataclasses.FrozenInstanceError):
             first.p = 0.5
+        with pytest.raises(TypeError):
+            first.null_quantiles[0.5] = 0.0
+        again = pickle.loads(pickle.dumps(first))
+        assert (again.p, again.null_quantiles, again.course) == (first.p, first.null_quantiles, first.course)
 
     def test_statistic_is_that_of_separate_regressions(self):
         tacs = noisy_scan(np.random.default_rng(6), "ESRTM", {**RACLOPRIDE, "BPNDpost": 2.0, "T": 40.0})
@@ -421,13 +433,14 @@ class TestReleaseTest:
             ({"model": "SRTM"}, "has no release; use one of"),
             ({"rng": 3}, "give a numpy Generator"),
             ({"replicates": 5}, "at least 19"),
+            ({"region": "reference"}, "is the reference itself"),
         ],
     )
     def test_bad_input(self, change, message):
         tacs = noisy_scan(np.random.default_rng(3))
-        choice = {"model": "lp-ntPET", "rng": np.random.default_rng(1), "replicates": 99, **change}
+        choice = {"region": "target", "rng": np.random.default_rng(1), "replicates": 99, **change}
         with pytest.raises(InputError, match=message):
-            release_test(tacs, "target", reference="reference", **choice)
+            release_test(tacs, reference="reference", **choice)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("model", TRUTHS)

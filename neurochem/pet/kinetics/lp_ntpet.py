@@ -26,7 +26,9 @@ class LpNtPET(ReleaseModel):
 
     BPND is that before release; BPNDchange = 100 (BPND - BPNDpost)/BPND at the peak of h, BPNDpost = k2/(k2a + gamma) - 1.
     Assumes SRTM before release, a reference without target, and that release changes k2a alone. Standard errors
-    propagate the noise of target and reference but are conditional on the time course; tD, tP and alpha have none. A gain
+    propagate the noise of target and reference but are conditional on the time course; tD, tP and alpha have none. Where the
+    course was searched they are too small: 0.75 to 0.92 of the true spread for R1, k2, BPND and gamma in a simulation of
+    200 raclopride-like scans with 1 % noise, whose 95 % intervals held the truth in 88 to 91 %. A gain
     in residual is no proof of release, since noise always finds some time course: `release_test` says how often. For the
     same reason gamma and BPNDchange are biased upwards where there is little or no release.
     """
