@@ -67,6 +67,8 @@ class ScanInputs:
         Options of the fit, checked against those the model knows.
     flags : tuple of Flag
         What concerns every region.
+    starts : dict of str to float
+        A start of the search for each region, which `prepare` may work out for all of them at once.
     """
 
     frames: Frames
@@ -80,6 +82,7 @@ class ScanInputs:
     start_is_zero: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[Flag, ...] = ()
+    starts: dict[str, float] = field(default_factory=dict)
 
     @property
     def kept(self) -> BoolArray:
