@@ -27,6 +27,8 @@ from neurochem.pet.pmod import read_pmod_bld, read_pmod_tac, write_pmod_bld, wri
 from neurochem.pet.protocol import Protocol, draw_protocol, simulate_protocol
 from neurochem.pet.reconstruct import FrameSpline
 from neurochem.pet.regions import extract_tacs, read_label_names
+from neurochem.pet.release import ReleaseTest, release_test
+from neurochem.pet.release_courses import ExponentialRelease, GammaRelease, StepRelease
 from neurochem.pet.reliability import draw_agreement, retest_reliability
 from neurochem.pet.selection import compare_models, f_test
 from neurochem.pet.simulate import simulate
@@ -44,15 +46,19 @@ __all__ = [
     "BloodSeries",
     "Curve",
     "DynamicImage",
+    "ExponentialRelease",
     "ExponentialSum",
     "Feng",
     "FittedInput",
     "FrameSpline",
     "Frames",
+    "GammaRelease",
     "JoinedExponentials",
     "PiecewisePolynomial",
     "PlasmaAndBlood",
     "Protocol",
+    "ReleaseTest",
+    "StepRelease",
     "Term",
     "TimeActivityCurves",
     "bootstrap_interval",
@@ -99,6 +105,7 @@ __all__ = [
     "read_pmod_tac",
     "read_tacs",
     "regional_occupancy",
+    "release_test",
     "retest_reliability",
     "scan_t_star",
     "shift_input",
