@@ -80,7 +80,8 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
         whose own result is `fit.lmfit`.
     **options
         `k2prime` and `k2prime_stderr` (1/min), `t_star_s`, `t1_s`, `t2_s` (s), `VB`, `VBref`, `VND`, `VND_region`,
-        `trapping`, `slowest_per_min`, `release_start_s`, `release_end_s`, `T_s` (s), `tau` (1/min), `alpha`, according to the model.
+        `trapping`, `slowest_per_min`, `release_start_s`, `release_end_s`, `T_s` (s), `tau` (1/min), `alpha`, according
+        to the model.
 
     Returns
     -------
