@@ -12,6 +12,41 @@ from neurochem.errors import InputError, unknown_name
 from neurochem.units import FloatArray
 
 
+class LmfitRecord:
+    """Lmfit's own result with the minimiser that made it, for confidence intervals and contours.
+
+    Every attribute of `lmfit.minimizer.MinimizerResult` is found here too. The minimiser is not kept through pickling.
+    """
+
+    def __init__(self, result: Any, minimizer: lmfit.Minimizer | None) -> None:
+        self.result = result
+        self.minimizer = minimizer
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an attribute of lmfit's result."""
+        if name in {"result", "minimizer"}:
+            raise AttributeError(name)
+        return getattr(self.result, name)
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Keep the result alone: a minimiser holds functions that cannot travel."""
+        return LmfitRecord, (self.result, None)
+
+    def conf_interval(self, **choices: Any) -> Any:
+        """Return `lmfit.conf_interval` of this fit: profile intervals of each varied parameter."""
+        return lmfit.conf_interval(self._kept(), self.result, **choices)
+
+    def conf_interval2d(self, first: str, second: str, **choices: Any) -> Any:
+        """Return `lmfit.conf_interval2d` of this fit: the grid of a contour plot of two parameters."""
+        return lmfit.conf_interval2d(self._kept(), self.result, first, second, **choices)
+
+    def _kept(self) -> lmfit.Minimizer:
+        if self.minimizer is None:
+            msg = "the minimiser was not kept when this fit was stored or sent; fit again for intervals and contours"
+            raise InputError(msg)
+        return self.minimizer
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BridgeFit:
     """A fit through lmfit.
@@ -28,8 +63,8 @@ class BridgeFit:
         Parameters that did not vary, and those that ended at a bound.
     success : bool
         lmfit's verdict.
-    result : lmfit.minimizer.MinimizerResult
-        lmfit's own result, for confidence intervals and contours.
+    result : LmfitRecord
+        lmfit's own result, with confidence intervals and contours.
     """
 
     values: dict[str, float]
@@ -98,7 +133,7 @@ def fit_with_lmfit(
         fixed=frozenset(name for name in names if not fitted[name].vary and not fitted[name].expr),
         at_bound=frozenset(name for name in names if fitted[name].vary and _at_bound(fitted[name])),
         success=bool(result.success),
-        result=result,
+        result=LmfitRecord(result, minimizer),
     )
 
 

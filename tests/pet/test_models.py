@@ -237,6 +237,21 @@ def test_lmfit_parameters_fix_bound_and_tie():
     assert_allclose(through["BPND"].value, own["BPND"].value, rtol=1e-6)
 
 
+def test_lmfit_offers_intervals_and_contours():
+    frames = FRAMINGS["15 s to 7 min"]
+    target, reference = truth(frames, 2.0)
+    noisy = curves(frames, target * (1 + 0.02 * np.random.default_rng(1).standard_normal(target.size)), reference)
+    free = lmfit.create_params(R1=1.0, k2=0.1, BPND=1.0)
+    fit = nc.pet.fit(noisy, "SRTM", reference="reference", parameters=free)["target"]
+    rows = fit.lmfit.conf_interval(sigmas=[2])["BPND"]
+    low, high = rows[0][1], rows[-1][1]
+    assert low < fit["BPND"].value < high
+    # the profile's two-sigma interval is about two standard errors on each side
+    assert_allclose(high - fit["BPND"].value, 2 * fit["BPND"].stderr, rtol=0.3)
+    _, _, grid = fit.lmfit.conf_interval2d("R1", "BPND", nx=4, ny=4)
+    assert grid.shape == (4, 4)
+
+
 def test_lmfit_is_refused_where_there_is_nothing_to_search():
     frames = FRAMINGS["15 s to 7 min"]
     tacs = curves(frames, *truth(frames, 2.0))
