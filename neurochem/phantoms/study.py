@@ -110,6 +110,11 @@ def _write_tables(root: Path, people: list[Person]) -> None:
             "randomized": {"Description": "Whether the arm was assigned at random"},
         },
     )
+    _write_scores(root, people)
+    _write_segmentation_tables(root, people)
+
+
+def _write_scores(root: Path, people: list[Person]) -> None:
     visits = [
         {"participant_id": p.participant_id, "session_id": f"ses-{visit}", "visit": visit, "week": WEEKS[visit]}
         for p in people
@@ -129,6 +134,9 @@ def _write_tables(root: Path, people: list[Person]) -> None:
         write_table(root / "phenotype" / f"{scale}.tsv", ("participant_id", "session_id", "score"), scores)
         description = {"Description": f"{name} total score, 0 to {highest}", "Units": "points"}
         write_json(root / "phenotype" / f"{scale}.json", {"score": description})
+
+
+def _write_segmentation_tables(root: Path, people: list[Person]) -> None:
     labels = [{"index": index, "name": name} for index, name in pet_scan.LABELS.items()]
     write_table(root / SEGMENTATION / "dseg.tsv", ("index", "name"), labels)
     write_json(
