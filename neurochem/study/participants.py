@@ -164,7 +164,7 @@ def run_participants(
     written = write_dataset_files(out, source_name=dataset_name(Path(bids_dir)))
     done = [(o.scan.participant_id, o.scan.session_or_missing) for o in outcomes if o.state == "done"]
     rows, tables = merge_markers(out, fresh=done)
-    tables += write_scans(out, outcomes)
+    tables += write_scans(out, outcomes, bids_dir=Path(bids_dir))
     command = command_text("participant", participants=participants, sessions=sessions)
     provenance = write_provenance(out, level="participant", command=command, config=config.record())
     index = write_index(out, rows, title=dataset_name(Path(bids_dir)))

@@ -26,8 +26,11 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
-def write_scans(out_dir: Path, outcomes: Sequence[ScanOutcome]) -> list[Path]:
-    """Write how every scan ended into the table of scans, those of earlier runs kept; return the files."""
+def write_scans(out_dir: Path, outcomes: Sequence[ScanOutcome], *, bids_dir: Path) -> list[Path]:
+    """Write how every scan ended into the table of scans, those of earlier runs kept; return the files.
+
+    Paths in a reason are relative to the dataset, so that results do not tell where it lay.
+    """
     rows = {row["scan"]: row for row in read_scans(out_dir)}
     for outcome in outcomes:
         scan = outcome.scan
@@ -37,7 +40,7 @@ def write_scans(out_dir: Path, outcomes: Sequence[ScanOutcome]) -> list[Path]:
             "scan": scan.label,
             "modality": scan.modality,
             "state": outcome.state,
-            "reason": outcome.message or MISSING,
+            "reason": outcome.message.replace(f"{bids_dir}/", "") or MISSING,
         }
     ordered = [rows[label] for label in sorted(rows)]
     return write_table(out_dir / SCANS_FILE, ordered, descriptions=_COLUMNS)

@@ -147,6 +147,7 @@ def test_a_scan_that_became_impossible_keeps_its_earlier_results_and_says_so(tin
     assert {k: v for k, v in after.items() if k not in told} == {k: v for k, v in before.items() if k not in told}
     assert b"refused" in after["scans.tsv"]
     assert b"was not quantified" in after["index.html"]
+    assert str(bids).encode() not in after["scans.tsv"] + after["index.html"]
 
 
 def test_a_reader_s_verdict_in_the_table_stays(tiny_pet, tmp_path):
