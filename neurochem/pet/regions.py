@@ -1,13 +1,14 @@
-"""Regional curves from a label image."""
+"""Regional curves from label images and probabilistic maps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurochem.errors import FileFormatError, InputError
-from neurochem.pet.image import DynamicImage, load_nifti
+from neurochem.errors import FileFormatError
+from neurochem.pet.image import DynamicImage
+from neurochem.pet.region_voxels import find_regions, region_values, usable_voxels
 from neurochem.pet.tables import numbers, read_table
 from neurochem.pet.tacs import TimeActivityCurves
 
@@ -33,24 +34,16 @@ def read_label_names(path: str | Path) -> dict[int, str]:
     return {int(number): str(name) for number, name in zip(index, table["name"], strict=True)}
 
 
-def _label_array(labels: Any) -> tuple[np.ndarray, np.ndarray | None, str]:
-    """Return label values, affine if known, and the file's name."""
-    if isinstance(labels, str | Path):
-        image = load_nifti(labels)
-        try:
-            return np.asarray(image.dataobj), image.affine, str(labels)
-        except (OSError, EOFError, ValueError) as error:
-            msg = f"{labels}: labels cannot be read ({error}); the file is truncated or damaged, copy it again"
-            raise FileFormatError(msg) from error
-    if hasattr(labels, "dataobj"):
-        return np.asarray(labels.dataobj), labels.affine, "label image"
-    return np.asarray(labels), None, "label array"
-
-
 def extract_tacs(
-    image: DynamicImage, labels: Any, names: Mapping[int, str], *, skip_absent: bool = False
+    image: DynamicImage,
+    labels: Any = None,
+    names: Mapping[int, str] | Sequence[str] | None = None,
+    *,
+    maps: Any = None,
+    skip_absent: bool = False,
+    non_finite: str = "refuse",
 ) -> TimeActivityCurves:
-    """Return the mean curve of every labelled region.
+    """Return the mean curve of every region, from a label image or from probabilistic maps.
 
     Parameters
     ----------
@@ -58,54 +51,43 @@ def extract_tacs(
         Dynamic image.
     labels : path, image or array, shape (x, y, z)
         Whole numbers; zero is background. It must lie on the voxels of the PET image: nothing is resampled.
-    names : mapping of int to str
-        Name of each label to extract; labels not named here are left out.
+    names : mapping of int to str, or sequence of str
+        With labels, the name of each label to extract; labels not named here are left out. With a stack of maps, one
+        name a map.
+    maps : mapping of str to (path, image or array of shape (x, y, z)), or path, image or array, shape (x, y, z, n_regions)
+        Instead of labels: how much of each voxel belongs to each region, between 0 and 1. Regions may overlap.
     skip_absent : bool
         Whether to leave out names without a voxel, as a table of all labels of an atlas has them, instead of refusing.
+    non_finite : {"refuse", "leave_out"}
+        What to do with voxels of a region that are NaN or infinite in a frame: an error, or leave them out of every frame,
+        so that a curve is of the same voxels throughout. Outside the regions they never matter.
 
     Returns
     -------
     TimeActivityCurves
-        Frame means in kBq/mL. Every voxel counts, negative ones too.
+        Frame means in kBq/mL; with maps sum(w C) / sum(w). Every voxel counts, negative ones too. `voxels` is the number
+        of voxels; with maps the effective number (sum w)^2 / sum(w^2), by which white noise is averaged down.
 
     Raises
     ------
     InputError
-        If shapes or affines differ, a named label has no voxel, or a region holds values that are not finite.
+        If shapes or affines differ, a region has no voxel, a weight lies outside 0 to 1, or a region holds values that
+        are not finite.
+
+    See Also
+    --------
+    extract_statistics : median, standard deviation and counts beside the mean.
     """
-    values, affine, where = _label_array(labels)
-    values = values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
-    if values.shape != image.shape:
-        msg = f"{where}: labels have shape {values.shape}, the PET image {image.shape}; resample the labels to the PET voxels"
-        raise InputError(msg)
-    if affine is not None and not np.allclose(affine, image.affine, atol=1e-3):
-        msg = f"{where}: the affine differs from that of {image.where or 'the PET image'}; resample the labels to the PET voxels"
-        raise InputError(msg)
-    wanted = np.array(sorted(number for number in names if number != 0), dtype=float)
-    if skip_absent:
-        wanted = wanted[np.isin(wanted, values)]
-    if wanted.size == 0:
-        msg = f"{where}: no label to extract; names maps whole numbers above 0 to names of regions"
-        raise InputError(msg)
-    index = np.searchsorted(wanted, values)
-    index[(index == wanted.size)] = 0
-    member = wanted[index] == values
-    flat = np.where(member, index, wanted.size).ravel()
-    counts = np.bincount(flat, minlength=wanted.size + 1)[:-1]
-    if (counts == 0).any():
-        label = int(wanted[np.flatnonzero(counts == 0)[0]])
-        msg = f"{where}: no voxel has label {label} ('{names[label]}'); check the label table or leave the region out"
-        raise InputError(msg)
-    activity = np.empty((len(image.frames), wanted.size))
+    regions = find_regions(image, labels, names, maps=maps, skip_absent=skip_absent)
+    regions = usable_voxels(image, regions, non_finite)
+    activity = np.empty((len(image.frames), len(regions.names)))
     for frame in range(len(image.frames)):
-        sums = np.bincount(flat, weights=image.frame(frame).ravel(), minlength=wanted.size + 1)[:-1]
-        activity[frame] = sums / counts
-    regions = [names[int(number)] for number in wanted]
+        activity[frame] = regions.sums(region_values(image, regions, frame)) / regions.total
     return TimeActivityCurves(
         image.frames,
         activity,
-        regions=regions,
+        regions=regions.names,
         isotope=image.isotope,
-        voxels=counts,
-        where=image.where or where,
+        voxels=regions.effective,
+        where=image.where or regions.where,
     )
