@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 BoolArray = NDArray[np.bool_]
 
-# How many seconds, kBq/mL, kBq, grams or mm one of the unit holds.
+# How many seconds, kBq/mL or MBq one of the unit holds.
 _SECONDS = {
     "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6,
     "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
@@ -24,7 +24,10 @@ _KBQ_PER_ML = {
     "Bq/mL": 1e-3, "kBq/mL": 1.0, "MBq/mL": 1e3, "nCi/mL": 0.037, "uCi/mL": 37.0, "µCi/mL": 37.0,
     "Bq/cc": 1e-3, "kBq/cc": 1.0, "nCi/cc": 0.037, "uCi/cc": 37.0, "kBq/cm3": 1.0, "Bq/cm3": 1e-3,
 }  # fmt: skip
-_DIMENSIONS: dict[str, dict[str, float]] = {"time": _SECONDS, "activity concentration": _KBQ_PER_ML}
+_MBQ = {"Bq": 1e-6, "kBq": 1e-3, "MBq": 1.0, "GBq": 1e3, "nCi": 37e-6, "uCi": 0.037, "µCi": 0.037, "mCi": 37.0, "Ci": 37e3}
+_DIMENSIONS: dict[str, dict[str, float]] = {
+    "time": _SECONDS, "activity concentration": _KBQ_PER_ML, "activity": _MBQ,
+}  # fmt: skip
 
 SECONDS_PER_MINUTE = 60.0
 
@@ -68,6 +71,11 @@ def to_seconds(values: ArrayLike, unit: str, *, where: str = "") -> FloatArray:
 def to_kbq_per_ml(values: ArrayLike, unit: str, *, where: str = "") -> FloatArray:
     """Return activity concentrations in kBq/mL; parameters as for `to_seconds`."""
     return np.asarray(values, dtype=float) * _factor(unit, "activity concentration", where)
+
+
+def to_mbq(values: ArrayLike, unit: str, *, where: str = "") -> FloatArray:
+    """Return activities (an injected dose) in MBq; parameters as for `to_seconds`."""
+    return np.asarray(values, dtype=float) * _factor(unit, "activity", where)
 
 
 def activity_factor(unit: str, *, where: str = "") -> float:
