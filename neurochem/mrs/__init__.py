@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from neurochem.mrs.basis import Basis, read_basis, write_basis
+from neurochem.mrs.basis import Basis
+from neurochem.mrs.basis_formats import read_basis, write_basis
 from neurochem.mrs.fit import fit
 from neurochem.mrs.nifti import write
 from neurochem.mrs.preprocess import Preprocessed, preprocess

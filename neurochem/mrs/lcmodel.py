@@ -29,6 +29,8 @@ class BasisFile:
         BADELT and HZPPPM.
     echo_time_s : float or None
         ECHOT.
+    linewidth_hz : float or None
+        FWHMBA (ppm) times HZPPPM; None where it is zero or missing.
     sequence, label : str
         SEQ and IDBASI.
     """
@@ -38,6 +40,7 @@ class BasisFile:
     dwell_s: float
     larmor_mhz: float
     echo_time_s: float | None
+    linewidth_hz: float | None
     sequence: str
     label: str
 
@@ -162,12 +165,15 @@ def parse_basis(path: Path) -> BasisFile:
         msg = f"{path}: holds blocks {names}; at least one is needed and each METABO may appear once. Correct the file."
         raise FileFormatError(msg)
     echo = _number(general, "ECHOT", path, default=0.0)
+    larmor = _number(general, "HZPPPM", path)
+    width = _number(general, "FWHMBA", path, default=0.0) * larmor
     return BasisFile(
         names=tuple(names),
         fids=np.array(fids) if dwell > 0 else np.conj(np.array(fids)),
         dwell_s=abs(dwell),
-        larmor_mhz=_number(general, "HZPPPM", path),
+        larmor_mhz=larmor,
         echo_time_s=echo * 1e-3 if echo > 0 else None,
+        linewidth_hz=width if width > 0 else None,
         sequence=general.get("SEQ", ""),
         label=general.get("IDBASI", ""),
     )
@@ -178,6 +184,12 @@ def _blocks(text: str) -> Iterator[tuple[dict[str, str], str]]:
     for piece in re.split(r"\$BASIS\s", text)[1:]:
         head, _, body = piece.partition("$END")
         yield _assignments(head), body.split("$", 1)[0]
+
+
+def rounded(values: ComplexArray, step: float) -> ComplexArray:
+    """Return real and imaginary parts rounded to multiples of a step, without negative zeros."""
+    # adding zero turns -0 into 0: the sign of a rounding error is not reproducible
+    return (np.round(values.real / step) * step + 0.0) + 1j * (np.round(values.imag / step) * step + 0.0)
 
 
 def basis_text(names: tuple[str, ...], spectra: ComplexArray, *, top: dict[str, str]) -> str:

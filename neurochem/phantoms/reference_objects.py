@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochem import mrs
-from neurochem.mrs.basis import rounded
+from neurochem.mrs.lcmodel import rounded
 from neurochem.naming import write_text
 from neurochem.pet import Feng, Frames, TimeActivityCurves, simulate, write_tacs
 from neurochem.phantoms import mrs_scan, pet_scan
