@@ -5,7 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.sequences.events import Event, event_text
@@ -19,18 +19,12 @@ class PulseSequence(ABC):
 
     A new one is a frozen dataclass of keyword fields in a file of this folder, registered by
     `@SEQUENCES.register(name=...)`.  Times end in `_s`; pulse fields take a `Pulse` (ideal or shaped) or a `SlicePulse`.
-
-    Attributes
-    ----------
-    conditions : tuple of str
-        The acquisitions that make one measurement: ("on", "off") for edited sequences, ("",) otherwise.
     """
 
-    conditions: ClassVar[tuple[str, ...]] = ("",)
-
-    @abstractmethod
-    def events(self, condition: str = "") -> tuple[Event, ...]:
-        """Return the events from equilibrium to the start of acquisition."""
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The acquisitions that make one measurement: ("on", "off") for edited sequences, ("",) otherwise."""
+        return ("",)
 
     @property
     def results(self) -> Mapping[str, Mapping[str, float]]:
@@ -41,6 +35,16 @@ class PulseSequence(ABC):
     def echo(self) -> float | None:
         """Echo time (s) that a basis states; None without one."""
         return getattr(self, "echo_time_s", None) or None
+
+    @abstractmethod
+    def events(self, condition: str = "") -> tuple[Event, ...]:
+        """Return the events from equilibrium to the start of acquisition."""
+
+    @classmethod
+    def from_options(cls, name: str, options: Mapping[str, Any]) -> "PulseSequence":
+        """Return the sequence of some options; `make_sequence` calls this with its registered name."""
+        check_options(name, cls, options)
+        return cls(**options)
 
     def fingerprint(self) -> str:
         """Return text of all events of all conditions: two sequences of one text give one spectrum."""
@@ -64,15 +68,25 @@ def make_sequence(name: str, options: Mapping[str, Any]) -> PulseSequence:
         If a time is missing or cannot mean anything.
     """
     entry = SEQUENCES.entry(name)
-    fields = {field.name: field for field in dataclasses.fields(entry.item)}  # type: ignore[arg-type] # registered classes are dataclasses
+    return entry.item.from_options(entry.name, options)
+
+
+def option_fields(sequence: type[PulseSequence]) -> dict[str, bool]:
+    """Return the options of a sequence and whether each must be given."""
+    fields = dataclasses.fields(sequence)  # type: ignore[arg-type] # registered classes are dataclasses
+    return {field.name: field.default is dataclasses.MISSING for field in fields}
+
+
+def check_options(name: str, sequence: type[PulseSequence], options: Mapping[str, Any]) -> None:
+    """Refuse options that the sequence does not take, and the lack of one that it needs."""
+    fields = option_fields(sequence)
     for key in options:
         if key not in fields:
-            raise unknown_name(key, fields, kind=f"option of the sequence {entry.name}")
-    for key, field in fields.items():
-        if key not in options and field.default is dataclasses.MISSING:
-            msg = f"sequence {entry.name}: {key} is missing; it takes {', '.join(fields)}. Give {key}=..."
+            raise unknown_name(key, fields, kind=f"option of the sequence {name}")
+    for key, needed in fields.items():
+        if needed and key not in options:
+            msg = f"sequence {name}: {key} is missing; it takes {', '.join(fields)}. Give {key}=..."
             raise InputError(msg)
-    return entry.item(**options)
 
 
 def check_time(owner: str, name: str, value: float, *, least_s: float = 0.0, most_s: float = LONGEST_S) -> float:
