@@ -1,0 +1,1 @@
+"""Shapes of pulses, one a file; each registers itself."""
