@@ -1,7 +1,7 @@
 """What a pulse does to uncoupled spins, and the width of the band in which it does so."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,24 +51,29 @@ class Profile:
         return np.abs(self.b) ** 2
 
 
-def band_width_hz(pulse: "ShapedPulse", response: Callable[[Profile], FloatArray]) -> float:
+@lru_cache(maxsize=128)
+def band_width_hz(pulse: "ShapedPulse", measure: str) -> float:
     """Return the full width at half maximum (Hz) of the band that holds the strongest response.
 
     Parameters
     ----------
     pulse : ShapedPulse
         What to measure.
-    response : callable
-        Maps a profile to a number at each offset.
+    measure : str
+        "excitation" for |Mxy|, "refocusing" for |b|^2, which is the inverted share (1 - Mz)/2 as well.
 
     Raises
     ------
     InputError
         If the response nowhere falls to half its maximum within the range that the slices can resolve.
     """
+
+    def response(profile: Profile) -> FloatArray:
+        return np.asarray(np.abs(profile.mxy) if measure == "excitation" else profile.refocusing)
+
     # a profile cannot vary faster than 1/duration; half the sampling rate of the slices is the largest offset
     reach = 0.5 / pulse.slice_s
-    count = int(np.clip(16 * len(pulse), 513, 8193)) | 1
+    count = int(np.clip(4 * len(pulse), 513, 8193)) | 1
     if len(pulse) < 8:
         reach, count = 8.0 * len(pulse) / pulse.duration_s, 1025
     offsets = np.linspace(-reach, reach, count)

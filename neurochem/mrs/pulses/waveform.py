@@ -93,7 +93,7 @@ class ShapedPulse:
     @property
     def time_s(self) -> FloatArray:
         """Middle of each slice (s) from the start of the pulse, shape (n_slices,)."""
-        return (np.arange(len(self)) + 0.5) * self.slice_s
+        return np.asarray((np.arange(len(self)) + 0.5) * self.slice_s, dtype=float)
 
     @property
     def phase_rad(self) -> FloatArray:
@@ -156,15 +156,13 @@ class ShapedPulse:
 
     @property
     def inversion_fwhm_hz(self) -> float:
-        """Width (Hz) of the band around the strongest inversion in which Mz is below the middle between it and +1."""
-        return band_width_hz(self, lambda profile: 0.5 * (1.0 - profile.mz))
+        """Width (Hz) of the band around the strongest inversion: Mz at its edges is midway between there and +1."""
+        return band_width_hz(self, "refocusing")
 
     @property
     def bandwidth_hz(self) -> float:
         """Width (Hz) at half maximum of |Mxy| for an excitation pulse, of the refocusing efficiency |b|^2 otherwise."""
-        if self.purpose == "excitation":
-            return band_width_hz(self, lambda profile: np.abs(profile.mxy))
-        return band_width_hz(self, lambda profile: profile.refocusing)
+        return band_width_hz(self, "excitation" if self.purpose == "excitation" else "refocusing")
 
     def propagators(self, system: "SpinSystem", offsets_hz: FloatArray) -> ComplexArray:
         """Return what the pulse does to coupled spins, shape (n_offsets, D, D).

@@ -14,6 +14,7 @@ from neurochem.mrs.sequences.events import (
     SlicePulse,
     pulse_events,
 )
+from neurochem.mrs.sequences.projection import slice_pulse
 
 __all__ = [
     "RF",
@@ -30,4 +31,5 @@ __all__ = [
     "make_sequence",
     "pulse_events",
     "simulate_lines_of",
+    "slice_pulse",
 ]

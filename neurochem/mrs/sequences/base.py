@@ -9,6 +9,7 @@ from typing import Any
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.sequences.events import Event, event_text
+from neurochem.mrs.sequences.projection import with_slices
 from neurochem.registry import Registry
 
 LONGEST_S = 10.0
@@ -68,7 +69,8 @@ def make_sequence(name: str, options: Mapping[str, Any]) -> PulseSequence:
         If a time is missing or cannot mean anything.
     """
     entry = SEQUENCES.entry(name)
-    return entry.item.from_options(entry.name, options)
+    own = with_slices(entry.name, option_fields(entry.item), options)
+    return entry.item.from_options(entry.name, own)
 
 
 def option_fields(sequence: type[PulseSequence]) -> dict[str, bool]:
