@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
 from neurochem.mrs.fit import fit
+from neurochem.mrs.macromolecule_sets import macromolecule_sets
+from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.nifti import write
 from neurochem.mrs.preprocess import Preprocessed, preprocess
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
@@ -32,6 +34,9 @@ __all__ = [
     "Tissue",
     "WaterAmplitude",
     "fit",
+    "macromolecule_ratios",
+    "macromolecule_sets",
+    "macromolecules",
     "noise_sd",
     "plot_fit",
     "preprocess",

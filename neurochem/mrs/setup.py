@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurochem.errors import BasisMismatchError, InputError
-from neurochem.mrs import macromolecules as mm
 from neurochem.mrs.align import CoarseStart, coarse_start
 from neurochem.mrs.baseline import BASELINES, Baseline
 from neurochem.mrs.basis import Basis
+from neurochem.mrs.macromolecules import RatioPrior, macromolecule_fids, ratio_priors, wanted
 from neurochem.mrs.model import LinearCombination
 from neurochem.mrs.spectra import Spectrum, noise_sd, to_hz
 from neurochem.units import ComplexArray, FloatArray
@@ -67,7 +67,7 @@ class Setup:
     data: ComplexArray
     noise: float
     start: CoarseStart
-    priors: tuple[mm.RatioPrior, ...]
+    priors: tuple[RatioPrior, ...]
     water_ppm: float | None = None
 
     @property
@@ -115,10 +115,10 @@ def prepare(
         reach_hz=reach, band_hz=(float(low) - reach, float(high) + reach),
     )  # fmt: skip
     names, broad = tuple(basis.names), tuple(basis.macromolecules)
-    priors: tuple[mm.RatioPrior, ...] = ()
-    if add_macromolecules and mm.wanted(basis, data):
-        extra, fids = mm.macromolecule_fids(data.time_s, data.larmor_mhz, data.reference_ppm, basis.proton_amplitude)
-        elements, priors = np.vstack([elements, fids]), mm.ratio_priors()
+    priors: tuple[RatioPrior, ...] = ()
+    if add_macromolecules and wanted(basis, data):
+        extra, fids = macromolecule_fids(data.time_s, data.larmor_mhz, data.reference_ppm, basis.proton_amplitude)
+        elements, priors = np.vstack([elements, fids]), ratio_priors()
         names, broad = names + extra, broad + extra
     window, frequency = _window(data, ppm, start.shift_hz, len(names))
     # data without noise, from a simulation, still need a finite weight
