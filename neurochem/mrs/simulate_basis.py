@@ -356,7 +356,10 @@ def _weighted(
     template: Mapping[str, Any],
 ) -> Basis:
     """Return the basis of one result, molecules without signal left out."""
-    fids = {name: sum(weight * entry[step] for step, weight in weights.items()) for name, entry in steps.items()}
+    fids = {
+        name: np.sum([weight * entry[step] for step, weight in weights.items()], axis=0)
+        for name, entry in steps.items()
+    }
     present = {name: fid for name, fid in fids.items() if np.abs(fid).max() > _ABSENT}
     points = len(next(iter(fids.values())))
     table = np.array(list(present.values())).reshape(len(present), points)

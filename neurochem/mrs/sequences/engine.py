@@ -142,7 +142,9 @@ def evolve(system: SpinSystem, rho: ComplexArray, duration_s: float, orders: Ite
 def apply_pulse(system: SpinSystem, rho: ComplexArray, event: RF) -> ComplexArray:
     """Return U rho U^+ for each position, shape (n_positions, D, D)."""
     if isinstance(event.pulse, IdealPulse):
-        return _rotated(system, rho, event.pulse.rotations(system, event.phase_deg))
+        copies = max(len(rho), len(event.offsets_hz))
+        everywhere = np.broadcast_to(rho, (copies, *rho.shape[1:]))
+        return _rotated(system, everywhere, event.pulse.rotations(system, event.phase_deg))
     carrier_hz = 0.0
     if event.carrier_ppm is not None:
         carrier_hz = (event.carrier_ppm - system.reference_ppm) * system.larmor_mhz

@@ -120,8 +120,9 @@ def _molecule(name: str, value: object, where: str, room_temperature: bool) -> M
     tables = _list(table["parts"], where, "parts") if "parts" in table else [
         {key: table[key] for key in ("groups", "couplings", "hetero") if key in table}
     ]  # fmt: skip
-    variant = _variant(table, where) if room_temperature else {}
-    parts = [_part(entry, f"{where}, part {index + 1}", variant) for index, entry in enumerate(tables)]
+    variant = _variant(table, where)
+    changes = variant if room_temperature else {}
+    parts = [_part(entry, f"{where}, part {index + 1}", changes) for index, entry in enumerate(tables)]
     _check_names(parts, variant, where)
     confidence = _text(table.get("confidence", "unchecked"), where, "confidence")
     if confidence not in _CONFIDENCE:
@@ -132,7 +133,7 @@ def _molecule(name: str, value: object, where: str, room_temperature: bool) -> M
         parts,
         aliases=[_text(alias, where, "aliases") for alias in _list(table.get("aliases", []), where, "aliases")],
         confidence=confidence,
-        room_temperature=str(variant.get("source", "")),
+        room_temperature=str(changes.get("source", "")),
         **texts,
     )
 
