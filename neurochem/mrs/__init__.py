@@ -8,6 +8,7 @@ from neurochem.mrs.fit import fit
 from neurochem.mrs.macromolecule_sets import macromolecule_sets
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.nifti import write
+from neurochem.mrs.nulled import MeasuredMacromolecules, measured_macromolecules
 from neurochem.mrs.preprocess import Preprocessed, preprocess
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
 from neurochem.mrs.read import read, read_raw
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Acquisition",
     "Basis",
+    "MeasuredMacromolecules",
     "Preprocessed",
     "Relaxation",
     "Spectrum",
@@ -37,6 +39,7 @@ __all__ = [
     "macromolecule_ratios",
     "macromolecule_sets",
     "macromolecules",
+    "measured_macromolecules",
     "noise_sd",
     "plot_fit",
     "preprocess",

@@ -1,17 +1,19 @@
 """Figures of basis sets."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurochem.errors import InputError
-from neurochem.figures import DATA, GREY, VERMILLION, new_axes
+from neurochem.figures import BLUE, DATA, GREEN, GREY, PURPLE, VERMILLION, new_axes
 from neurochem.mrs.spectra import frequency_axis, to_ppm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from neurochem.mrs.basis import Basis
+    from neurochem.mrs.nulled import MeasuredMacromolecules
 
 # Rows an element takes: its own height and a gap.
 _ROW = 1.25
@@ -75,4 +77,47 @@ def plot_basis(
     ax.set_ylabel("signal, real part (a.u., each to its own height)")
     echo = "" if basis.echo_time_s is None else f", TE {1e3 * basis.echo_time_s:g} ms"
     ax.set_title(f"{basis.sequence or 'basis'}{echo}, {basis.larmor_mhz:.6g} MHz", fontsize=10)
+    return ax
+
+
+def plot_measured_macromolecules(found: "MeasuredMacromolecules", ax: "Axes | None" = None) -> "Axes":
+    """Draw a metabolite-nulled spectrum before and after: data with fit, what is left out, and the element.
+
+    Parameters
+    ----------
+    found : MeasuredMacromolecules
+        From `neurochem.mrs.measured_macromolecules`.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        Real parts, one below the other, on one scale.
+    """
+    ax = new_axes(8.0, 7.0) if ax is None else ax
+    height = float(np.ptp(found.data.real)) or 1.0
+    rows = (
+        ("residual", found.data - found.fitted, BLUE, 0.95),
+        ("data", found.data, DATA, 0.0),
+        ("fit", found.fitted, VERMILLION, 0.0),
+        ("baseline, left out", found.baseline, GREEN, 0.0),
+        ("residual metabolites, left out", found.metabolites, PURPLE, -0.45),
+        ("element", found.macromolecules, DATA, -1.2),
+    )
+    for label, curve, colour, level in rows:
+        ax.plot(found.ppm, curve.real + level * height, color=colour, linewidth=0.8)
+        place = (1.01, float(curve.real[-1]) + level * height)
+        shift = {"fit": 10, "baseline, left out": -10}.get(label, 0)
+        ax.annotate(
+            label, place, xycoords=("axes fraction", "data"), xytext=(0, shift), textcoords="offset points",
+            fontsize=8, color=colour, va="center", annotation_clip=False,
+        )  # fmt: skip
+    ax.set_xlim(float(found.ppm.max()), float(found.ppm.min()))
+    ax.set_yticks([])
+    ax.set_xlabel("chemical shift (ppm)")
+    ax.set_ylabel("signal, real part (a.u.)")
+    ax.set_title(
+        f"{Path(found.basis.source).name}: residual {found.residual_over_noise:.2f} times the noise", fontsize=9
+    )
     return ax
