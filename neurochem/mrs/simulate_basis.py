@@ -31,6 +31,7 @@ _VISIBLE = 1e-3
 
 Systems: TypeAlias = str | Path | Mapping[str, Molecule] | None
 EditedName: TypeAlias = Literal["mega-press", "mega-slaser", "hermes"]
+PlainName: TypeAlias = Literal["pulse-acquire", "spin-echo", "press", "steam", "laser", "semi-laser"]
 
 
 class EditedBasis(Mapping[str, Basis]):
@@ -128,6 +129,10 @@ def simulate_lines(  # noqa: PLR0913 - keywords of one simulation
 
 
 @overload
+def simulate_basis(sequence: PlainName, *, larmor_mhz: float, dwell_s: float, points: int, **options: Any) -> Basis: ...
+
+
+@overload
 def simulate_basis(
     sequence: EditedName, *, larmor_mhz: float, dwell_s: float, points: int, **options: Any
 ) -> EditedBasis: ...
@@ -136,7 +141,7 @@ def simulate_basis(
 @overload
 def simulate_basis(
     sequence: str | PulseSequence, *, larmor_mhz: float, dwell_s: float, points: int, **options: Any
-) -> Basis: ...
+) -> Basis | EditedBasis: ...
 
 
 def simulate_basis(  # noqa: PLR0913 - keywords of one simulation
@@ -300,6 +305,9 @@ def _lines_of(
         (reduced_systems(replace(molecule, parts=[part]), larmor_mhz=larmor_mhz, exchangeable=exchangeable), t1)
         for part, t1 in zip(molecule.parts, times, strict=True)
     ]
+    if not any(systems for systems, _ in parts):
+        msg = f"{molecule.name}: all of its protons are exchangeable. Give exchangeable=True to see them."
+        raise InputError(msg)
     return {
         condition: combined([
             (1.0, simulate_lines_of(systems, sequence.events(condition), t1_s=t1)) for systems, t1 in parts if systems

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from neurochem.errors import InputError
 from neurochem.mrs.sequences import (
     RF,
     Delay,
@@ -145,3 +146,10 @@ def test_positions_are_averaged_with_their_weights():
     rho = propagate(system, events)
     expected = 0.75 * propagate(system, (RF(IdealPulse(90.0), 90.0), Filter(-1)))
     np.testing.assert_allclose(rho, expected, atol=1e-14)
+
+
+def test_a_system_that_no_memory_holds_is_refused():
+    groups = [Group(f"{index}", 1.0 + 0.1 * index) for index in range(12)]
+    chain = np.diag(np.full(11, 7.0), 1)
+    with pytest.raises(InputError, match=r"molecule chain.*4096 states"):
+        reduced_systems(Molecule("chain", [Part("", groups, chain + chain.T)]), larmor_mhz=MHZ)

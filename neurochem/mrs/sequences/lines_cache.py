@@ -68,7 +68,7 @@ def load_lines(
 ) -> dict[str, Lines] | None:
     """Return the lines of each condition, None where there is no such file or it is damaged."""
     try:
-        with np.load(cache_folder() / f"{key}.npz", allow_pickle=False) as content:
+        with (cache_folder() / f"{key}.npz").open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             tables = [content[_member(index)] for index in range(len(conditions))]
     # what a file cut short or overwritten raises depends on where it was cut
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError):

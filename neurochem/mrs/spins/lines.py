@@ -73,17 +73,27 @@ class Lines:
         Notes
         -----
         s(t) = sum a exp(2 pi i f t) exp(-pi w t).  The exponential of point n = q r + p is a product of two, so that
-        each line costs 2 sqrt(points) exponentials and the rest is one matrix product.
+        each line costs 2 sqrt(points) multiplications and the rest is one matrix product.
         """
         if not (math.isfinite(linewidth_hz) and linewidth_hz >= 0.0):
             msg = f"linewidth_hz is {linewidth_hz}; it must be zero or positive. Give a full width in Hz."
             raise InputError(msg)
         step = max(math.isqrt(points), 1)
-        rate = 2j * np.pi * self.frequency_hz * dwell_s
-        fine = np.exp(np.outer(rate, np.arange(step)))
-        coarse = np.exp(np.outer(np.arange(-(-points // step)) * step, rate)) * self.amplitude
-        signal = (coarse @ fine).reshape(-1)[:points]
+        rate: ComplexArray = (2j * np.pi * dwell_s) * self.frequency_hz.astype(complex)
+        fine, coarse = _powers(rate, step), _powers(rate * step, -(-points // step))
+        signal = ((coarse * self.amplitude) @ fine.T).reshape(-1)[:points]
         return signal * np.exp(-np.pi * linewidth_hz * dwell_s * np.arange(points)) if linewidth_hz else signal
+
+
+def _powers(rate: ComplexArray, count: int) -> ComplexArray:
+    """Return exp(rate n) for n from 0 on, shape (count, n_lines), each the product of a few exponentials."""
+    powers = np.ones((count, rate.size), dtype=complex)
+    known = 1
+    while known < count:
+        more = min(known, count - known)
+        powers[known : known + more] = powers[:more] * np.exp(rate * known)
+        known += more
+    return powers
 
 
 def merged_lines(frequency_hz: FloatArray, amplitude: ComplexArray) -> tuple[FloatArray, ComplexArray]:

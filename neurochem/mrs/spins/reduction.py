@@ -14,9 +14,13 @@ from math import comb
 
 import numpy as np
 
+from neurochem.errors import InputError
 from neurochem.mrs.spins.molecule import HETERO_SPINS, Molecule, Part
 from neurochem.mrs.spins.system import SpinSystem
 from neurochem.units import FloatArray
+
+# Eleven coupled protons; a density matrix of that size takes 64 MiB.
+LARGEST_DIMENSION = 2048
 
 
 def reduced_systems(
@@ -44,14 +48,31 @@ def reduced_systems(
     -------
     list of SpinSystem
         Sum of weight x Tr(rho F_+) over them is the signal; F_x gives the number of protons.
+
+    Raises
+    ------
+    InputError
+        If more than eleven protons (2048 states) are coupled in one system.
     """
     systems: list[SpinSystem] = []
     for whole in molecule.parts:
         part = whole if exchangeable else whole.without_exchangeable()
         for indices in _components(part.couplings_hz):
             piece = part.restricted(indices)
-            systems += _systems_of(piece if composite else _expanded(piece), larmor_mhz, reference_ppm)
+            made = _systems_of(piece if composite else _expanded(piece), larmor_mhz, reference_ppm)
+            _check_size(molecule.name, made)
+            systems += made
     return systems
+
+
+def _check_size(name: str, systems: list[SpinSystem]) -> None:
+    largest = max(system.dimension for system in systems)
+    if largest > LARGEST_DIMENSION:
+        msg = (
+            f"molecule {name}: {len(systems[0].spins)} coupled groups span {largest} states; at most {LARGEST_DIMENSION} "
+            "can be simulated. Split it into parts where couplings are small, or join equivalent protons in one group."
+        )
+        raise InputError(msg)
 
 
 def _components(couplings: FloatArray) -> list[list[int]]:
