@@ -45,7 +45,11 @@ def after(
 
 
 def rotation(
-    amplitude_hz: FloatArray, phase_rad: FloatArray, slice_s: float, offsets_hz: FloatArray
+    amplitude_hz: FloatArray,
+    phase_rad: FloatArray,
+    slice_s: float,
+    offsets_hz: FloatArray,
+    b1_scale: FloatArray | float = 1.0,
 ) -> tuple[ComplexArray, ComplexArray]:
     """Return (a, b) of a whole waveform at each offset.
 
@@ -57,6 +61,8 @@ def rotation(
         Duration of a slice (s).
     offsets_hz : array of any shape
         Frequencies in the frame of the pulse (Hz).
+    b1_scale : float or array
+        Factor on the amplitude, one for all or one for each offset.
 
     Returns
     -------
@@ -66,5 +72,5 @@ def rotation(
     offsets = np.asarray(offsets_hz, dtype=float)
     total = np.ones(offsets.shape, dtype=complex), np.zeros(offsets.shape, dtype=complex)
     for amplitude, phase in zip(amplitude_hz, phase_rad, strict=True):
-        total = after(slice_rotations(amplitude, phase, offsets, slice_s), total)
+        total = after(slice_rotations(b1_scale * amplitude, phase, offsets, slice_s), total)
     return total

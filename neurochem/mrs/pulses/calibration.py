@@ -64,11 +64,10 @@ def _least_peak(pulse: ShapedPulse, flip_deg: float) -> float:
     def excess(peak_hz: float) -> float:
         return float(pulse.profile(np.zeros(1), b1_scale=peak_hz / pulse.peak_hz).mz[0]) - wanted
 
-    previous = float(_PEAK_STEPS_HZ[0])
-    for peak in map(float, _PEAK_STEPS_HZ[1:]):
-        if excess(peak) <= 0.0:
-            return float(brentq(excess, previous, peak, xtol=1e-9))
-        previous = peak
+    reached = pulse.profile(np.zeros(_PEAK_STEPS_HZ.size), b1_scale=_PEAK_STEPS_HZ / pulse.peak_hz).mz <= wanted
+    if reached[1:].any():
+        first = 1 + int(np.argmax(reached[1:]))
+        return float(brentq(excess, _PEAK_STEPS_HZ[first - 1], _PEAK_STEPS_HZ[first], xtol=1e-9))
     msg = (
         f"{pulse.name}: no amplitude up to {_PEAK_STEPS_HZ[-1]:g} Hz turns Mz on resonance to {wanted:g} within "
         f"{1e3 * pulse.duration_s:g} ms. Give a longer pulse, or a narrower band."

@@ -10,8 +10,8 @@ So the exact rotations of A are interleaved with kicks exp(-i h B) on an equidis
 - the error of second order in B is h^2/24 [B, [Z, B]] with Z the shifts, an operator that the field cannot change
   either; it is put into the kick (Takahashi and Imada 1984, J Phys Soc Jpn 53:3765).
 
-What is left is of order h^4 B^2; the step keeps it below 1e-9 at three tesla and 1e-8 at seven for the strongest
-couplings of metabolites (measured against exponentials of the whole Hamiltonian slice by slice).
+What is left is of order h^4 B^2; the step keeps every element of the propagators below 1e-8 of the exponentials of the
+whole Hamiltonian slice by slice (measured from 3 to 7 T for the couplings of metabolites).
 """
 
 import math
@@ -29,8 +29,8 @@ from neurochem.mrs.spins.system import SpinSystem
 from neurochem.units import ComplexArray, FloatArray
 
 # Between two kicks, largest angle (rad) of any spin, and of coupled spins against each other; end weights need room.
-_LARGEST_TURN = 0.4
-_LARGEST_DIFFERENCE = 0.06
+_LARGEST_TURN = 0.3
+_LARGEST_DIFFERENCE = 0.05
 _END_POINTS = 8
 _LEAST_STEPS = 48
 

@@ -133,14 +133,14 @@ class ShapedPulse:
             digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         return digest.hexdigest()
 
-    def profile(self, offsets_hz: FloatArray | None = None, *, b1_scale: float = 1.0) -> "Profile":
+    def profile(self, offsets_hz: FloatArray | None = None, *, b1_scale: FloatArray | float = 1.0) -> "Profile":
         """Return what the pulse does to uncoupled spins.
 
         Parameters
         ----------
         offsets_hz : array, shape (n_offsets,), optional
             Frequencies in the frame of the pulse (Hz); by default 401 over three bandwidths.
-        b1_scale : float
+        b1_scale : float or array, shape (n_offsets,)
             Factor on the amplitude: 1 is the calibrated field.
 
         Returns
@@ -151,7 +151,7 @@ class ShapedPulse:
         if offsets_hz is None:
             offsets_hz = 1.5 * self.bandwidth_hz * np.linspace(-1.0, 1.0, 401)
         offsets = np.atleast_1d(np.asarray(offsets_hz, dtype=float))
-        a, b = rotation(b1_scale * self.amplitude_hz, self.phase_rad, self.slice_s, offsets)
+        a, b = rotation(self.amplitude_hz, self.phase_rad, self.slice_s, offsets, b1_scale)
         return Profile(offsets, a, b)
 
     @property

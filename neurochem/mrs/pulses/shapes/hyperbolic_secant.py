@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neurochem.errors import InputError
 from neurochem.mrs.pulses.registry import SHAPES
 from neurochem.mrs.pulses.shapes.sampling import open_interval, slice_middles
 from neurochem.mrs.pulses.waveform import ShapedPulse
@@ -56,6 +57,13 @@ def hyperbolic_secant(
         expected = mu * beta / np.pi
         open_interval("hyperbolic_secant", "bandwidth_hz", bandwidth_hz, 0.999 * expected, 1.001 * expected)
     open_interval("hyperbolic_secant", "mu", mu, 0.0, 1000.0)
+    turns = mu * beta / np.pi * duration_s / points
+    if turns > 0.5:
+        msg = (
+            f"hyperbolic_secant: a sweep of {mu * beta / np.pi:.4g} Hz turns the phase {turns:.2g} times in each of {points} "
+            "slices; it may be half a turn. Give more points, or a narrower band."
+        )
+        raise InputError(msg)
     amplitude = 1.0 / np.cosh(end * place)
     return ShapedPulse(
         amplitude, np.degrees(mu * np.log(amplitude)), duration_s=duration_s, purpose=purpose,
