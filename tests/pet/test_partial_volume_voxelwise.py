@@ -80,6 +80,33 @@ class TestRegionBasedVoxelwise:
         assert_allclose(result.image_stderr, 0.2 * result.image, rtol=1e-10)
 
 
+class TestFarFromRegions:
+    @pytest.mark.parametrize(("method", "options"), [("rbv", {}), ("iy", {"iterations": 60})])
+    def test_background_comes_back_up_to_the_faces(self, method, options):
+        labels = np.zeros((60, 20, 20), dtype=int)
+        labels[27:33, 7:13, 7:13] = 1
+        truth = np.where(labels == 1, 5.0, 0.7)
+        keywords = {"names": {1: "cube"}, "fwhm_mm": 4.0, "affine": np.eye(4), "method": method, **options}
+        result = partial_volume_correct(gaussian_smooth(truth, 4.0, np.eye(4)), labels, **keywords)
+        # beyond the kernels' reach, 13 voxels, the ratio is that of the background alone
+        assert_allclose(result.image, truth, rtol=1e-9)
+        assert_allclose(result.background, 0.7, rtol=1e-9)
+
+    @pytest.mark.parametrize("method", ["rbv", "iy"])
+    def test_background_assumed_empty_becomes_zero(self, method):
+        # two cubes far apart: between them lie voxels that nothing reaches
+        labels = np.zeros((50, 50, 12), dtype=int)
+        labels[2:8, 2:8, 3:9], labels[42:48, 42:48, 3:9] = 1, 2
+        image = gaussian_smooth(3.0 * (labels > 0), 3.0, np.eye(4)) + 0.1 * np.random.default_rng(2).random(
+            labels.shape
+        )
+        result = partial_volume_correct(
+            image, labels, names={1: "a", 2: "b"}, fwhm_mm=3.0, affine=np.eye(4), method=method, background="zero"
+        )
+        assert_array_equal(result.image[labels == 0], 0.0)
+        assert_allclose(result.means[0], 3.0, atol=0.2)
+
+
 class TestIterativeYang:
     @pytest.mark.parametrize(("background", "activity"), [("zero", 0.0), ("region", 0.7)])
     def test_uniform_regions_come_back_where_it_settles(self, background, activity):
