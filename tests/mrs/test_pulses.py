@@ -121,6 +121,8 @@ def test_dual_band_inverts_both_centres_and_spares_the_middle():
     mz = both.profile(distance * np.array([-0.5, 0.0, 0.5])).mz
     assert_allclose(mz, [-1.0, 1.0, -1.0], atol=1e-4)
     assert both.symmetric
+    # the default profile and the plot show both bands
+    assert both.profile().offsets_hz.max() > 0.5 * distance + both.bandwidth_hz
     with pytest.raises(InputError, match="overlap"):
         dual_band(pulse("gaussian", duration_s=0.020), 40.0)
 

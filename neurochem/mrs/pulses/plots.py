@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurochem.figures import BLUE, GREY, ORANGE, VERMILLION, label, new_axes
+from neurochem.mrs.pulses.profile import reach_hz
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,16 +29,19 @@ def plot_pulse(pulse: "ShapedPulse", ax: "Axes | None" = None) -> "Axes":
         The upper axes.
     """
     ax = new_axes(7.0, 5.5) if ax is None else ax
-    width = pulse.bandwidth_hz
-    profile = pulse.profile(1.5 * width * np.linspace(-1.0, 1.0, 601))
+    profile = pulse.profile(reach_hz(pulse) * np.linspace(-1.0, 1.0, 801))
     if pulse.purpose == "excitation":
-        ax.plot(profile.offsets_hz, np.abs(profile.mxy), color=VERMILLION, label="|Mxy|")
+        response, name = np.abs(profile.mxy), "|Mxy|"
     else:
-        ax.plot(profile.offsets_hz, profile.refocusing, color=VERMILLION, label="refocusing efficiency |b|²")
+        response, name = profile.refocusing, "refocusing efficiency |b|²"
+    ax.plot(profile.offsets_hz, response, color=VERMILLION, label=name)
     ax.plot(profile.offsets_hz, profile.mz, color=BLUE, label="Mz from +1")
     ax.axhline(0.0, color=GREY, linewidth=0.8)
-    ax.axvspan(-0.5 * width, 0.5 * width, color=GREY, alpha=0.15, linewidth=0)
-    ax.set_title(f"{pulse.name}: {width:.4g} Hz wide", fontsize=10)
+    inside = response >= 0.5 * response.max()
+    ax.fill_between(
+        profile.offsets_hz, 0, 1, where=inside, transform=ax.get_xaxis_transform(), color=GREY, alpha=0.15, linewidth=0
+    )
+    ax.set_title(f"{pulse.name}: {pulse.bandwidth_hz:.4g} Hz wide", fontsize=10)
     ax.set_xlabel(label("offset from the carrier", "Hz"))
     ax.set_ylabel("magnetisation (fraction of equilibrium)")
     ax.legend(frameon=False, fontsize=8)

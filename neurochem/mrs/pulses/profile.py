@@ -71,12 +71,8 @@ def band_width_hz(pulse: "ShapedPulse", measure: str) -> float:
     def response(profile: Profile) -> FloatArray:
         return np.asarray(np.abs(profile.mxy) if measure == "excitation" else profile.refocusing)
 
-    # a profile cannot vary faster than 1/duration; half the sampling rate of the slices is the largest offset
-    reach = 0.5 / pulse.slice_s
-    count = int(np.clip(4 * len(pulse), 513, 8193)) | 1
-    if len(pulse) < 8:
-        reach, count = 8.0 * len(pulse) / pulse.duration_s, 1025
-    offsets = np.linspace(-reach, reach, count)
+    offsets = _resolved_offsets(pulse)
+    reach = float(offsets[-1])
     values = response(pulse.profile(offsets))
     best = int(np.argmax(values))
     half = 0.5 * float(values[best])
@@ -95,3 +91,23 @@ def band_width_hz(pulse: "ShapedPulse", measure: str) -> float:
     left = brentq(excess, offsets[lower[-1]], offsets[lower[-1] + 1], xtol=1e-9)
     right = brentq(excess, offsets[upper[0] - 1], offsets[upper[0]], xtol=1e-9)
     return float(right - left)
+
+
+@lru_cache(maxsize=128)
+def reach_hz(pulse: "ShapedPulse") -> float:
+    """Return the offset (Hz) beyond which a pulse turns nothing by more than a hundredth, with a third to spare."""
+    offsets = _resolved_offsets(pulse)
+    touched = pulse.profile(offsets).refocusing > 0.01
+    return 1.33 * float(np.abs(offsets[touched]).max(initial=1.0 / pulse.duration_s))
+
+
+def _resolved_offsets(pulse: "ShapedPulse") -> FloatArray:
+    """Return offsets (Hz) that resolve a profile: it cannot vary faster than 1/duration.
+
+    Half the sampling rate of the slices is the largest offset; a pulse of few slices is wider than that.
+    """
+    if len(pulse) < 8:
+        reach, count = 8.0 * len(pulse) / pulse.duration_s, 1025
+    else:
+        reach, count = 0.5 / pulse.slice_s, int(np.clip(4 * len(pulse), 513, 8193)) | 1
+    return np.linspace(-reach, reach, count)

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.pulses.bloch import rotation
-from neurochem.mrs.pulses.profile import Profile, band_width_hz
+from neurochem.mrs.pulses.profile import Profile, band_width_hz, reach_hz
 from neurochem.mrs.pulses.propagation import Field, kept_propagators
 from neurochem.results import frozen_array
 from neurochem.units import ComplexArray, FloatArray
@@ -139,7 +139,7 @@ class ShapedPulse:
         Parameters
         ----------
         offsets_hz : array, shape (n_offsets,), optional
-            Frequencies in the frame of the pulse (Hz); by default 401 over three bandwidths.
+            Frequencies in the frame of the pulse (Hz); by default 401 over all that it acts on.
         b1_scale : float or array, shape (n_offsets,)
             Factor on the amplitude: 1 is the calibrated field.
 
@@ -149,7 +149,7 @@ class ShapedPulse:
             Mz, transverse magnetisation and refocusing efficiency at each offset, by exact rotation slice by slice.
         """
         if offsets_hz is None:
-            offsets_hz = 1.5 * self.bandwidth_hz * np.linspace(-1.0, 1.0, 401)
+            offsets_hz = reach_hz(self) * np.linspace(-1.0, 1.0, 401)
         offsets = np.atleast_1d(np.asarray(offsets_hz, dtype=float))
         a, b = rotation(self.amplitude_hz, self.phase_rad, self.slice_s, offsets, b1_scale)
         return Profile(offsets, a, b)
