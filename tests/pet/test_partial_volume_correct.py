@@ -1,6 +1,7 @@
 """The one entry to partial-volume correction: what it takes, what it gives, what it refuses."""
 
 import dataclasses
+import pickle
 
 import nibabel
 import numpy as np
@@ -12,6 +13,7 @@ from neurochem.pet.frames import Frames
 from neurochem.pet.image import DynamicImage
 from neurochem.pet.partial_volume import partial_volume_correct, partial_volume_methods
 from neurochem.pet.partial_volume.method import METHODS
+from neurochem.pet.static import StaticImage
 from tests.pet.partial_volume_truth import FWHM_MM, NAMES, VALUES, VOXEL_MM, head, head_image, oblique
 
 GRID = oblique(VOXEL_MM)
@@ -65,6 +67,14 @@ class TestDynamicImages:
         assert a.image.dtype == np.float32
         assert a.frames is None
 
+    def test_maps_and_averages_are_single_volumes(self):
+        image, labels = scan()
+        still = StaticImage(image.frame(1), GRID, unit="kBq/mL", description="average", where="average.nii.gz")
+        result = correct(still, labels, method="rbv", background="zero")
+        assert result.image.shape == labels.shape
+        assert_allclose(result.means, TRUE[1:2], rtol=1e-10)
+        assert result.settings["image"] == "average.nii.gz"
+
 
 class TestResult:
     def test_says_what_was_done(self):
@@ -88,6 +98,15 @@ class TestResult:
             result.method = "gtm"
         with pytest.raises(TypeError):
             result.settings["background"] = "zero"
+
+    def test_survives_pickling(self):
+        image, labels = scan()
+        result = correct(image, labels, method="rbv")
+        again = pickle.loads(pickle.dumps(result))
+        assert_array_equal(again.image, result.image)
+        assert_array_equal(again.stderr, result.stderr)
+        assert (dict(again.settings), again.flags) == (dict(result.settings), result.flags)
+        assert not again.image.flags.writeable
 
     def test_table_has_a_row_for_each_frame_and_region(self):
         image, labels = scan()

@@ -103,6 +103,7 @@ def partial_volume_correct(  # noqa: PLR0913 - the description of a correction
     Examples
     --------
     >>> import numpy as np
+    >>> from neurochem.pet.partial_volume import gaussian_smooth
     >>> labels = np.zeros((24, 24, 24), dtype=int)
     >>> labels[8:16, 8:16, 8:16] = 1
     >>> image = gaussian_smooth(np.where(labels == 1, 4.0, 1.0), 6.0, np.diag([2, 2, 2, 1]), outside="nearest")
@@ -110,7 +111,7 @@ def partial_volume_correct(  # noqa: PLR0913 - the description of a correction
     ...     image, labels, names={1: "cube"}, fwhm_mm=6.0, affine=np.diag([2, 2, 2, 1]), outside="nearest"
     ... )
     >>> result.observed.round(2), result.means.round(6)
-    (array([[3.16]]), array([[4.]]))
+    (array([[3.]]), array([[4.]]))
     """
     volumes = as_volumes(image, affine)
     kind = METHODS[method]

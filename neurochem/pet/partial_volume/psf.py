@@ -228,7 +228,7 @@ def gaussian_smooth(
     >>> import numpy as np
     >>> step = np.repeat([0.0, 1.0], 8).reshape(16, 1, 1)
     >>> gaussian_smooth(step, (4.0, 0.0, 0.0), np.eye(4))[6:10, 0, 0].round(3)
-    array([0.194, 0.394, 0.606, 0.806])
+    array([0.192, 0.386, 0.614, 0.808])
     """
     if volume.ndim not in (3, 4):
         msg = f"the volume has {volume.ndim} dimensions {volume.shape}; give (x, y, z) or (x, y, z, frames)"

@@ -1,7 +1,7 @@
 """The result of a partial-volume correction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,11 @@ class PartialVolumeResult:
                 shown.setflags(write=False)
                 object.__setattr__(self, name, shown)
         object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Rebuild from the fields, since a read-only view of a mapping cannot be pickled."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return PartialVolumeResult, tuple({**values, "settings": dict(self.settings)}.values())
 
     @property
     def fwhm_mm(self) -> tuple[float, float, float]:
