@@ -30,7 +30,7 @@ from neurochem.units import ComplexArray, FloatArray
 
 # Between two kicks, largest angle (rad) of any spin, and of coupled spins against each other; end weights need room.
 _LARGEST_TURN = 0.3
-_LARGEST_DIFFERENCE = 0.05
+_LARGEST_DIFFERENCE = 0.06
 _END_POINTS = 8
 _LEAST_STEPS = 48
 
