@@ -9,8 +9,8 @@ from scipy import interpolate, linalg, optimize
 
 from neurochem.errors import InputError
 from neurochem.registry import Registry
-from neurochem.solve import nonnegative_least_squares
-from neurochem.units import BoolArray, FloatArray
+from neurochem.solve.normal_equations import nonnegative_normal_equations
+from neurochem.units import BoolArray, ComplexArray, FloatArray
 
 COMPONENTS_PER_PPM = 15.0
 # Effective dimensions per ppm among which the criterion chooses; 7 is also ABfit's limit.
@@ -64,6 +64,26 @@ def no_baseline(
 ) -> Baseline:
     """Return a baseline without curves."""
     return Baseline(np.zeros((points, 0)), np.zeros(0))
+
+
+@BASELINES.register(name="polynomial", aliases=("poly",), reference="Legendre polynomials, as FSL-MRS fits them")
+@lru_cache(maxsize=128)
+def polynomial(points: int, span_ppm: float, dimension_per_ppm: float, water_ppm: float | None = None) -> Baseline:
+    """Return polynomials without penalty, as many as the dimension says; two at least.
+
+    Parameters
+    ----------
+    points, span_ppm, dimension_per_ppm, water_ppm
+        As for `spline`; tails of water are added in the same way.
+    """
+    count = max(round(dimension_per_ppm * span_ppm), 2)
+    design = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, points), count - 1)
+    if water_ppm is not None:
+        place, water = np.linspace(0.0, 1.0, points), water_ppm / span_ppm
+        # tails come first, so that a smaller baseline is the beginning of a larger one
+        tails = (water / (place[:, None] + water)) ** np.arange(1, WATER_TAILS + 1)
+        design = np.hstack([design[:, :2], tails, design[:, 2:]])
+    return Baseline(np.linalg.qr(design)[0], np.zeros(design.shape[1]))
 
 
 @lru_cache(maxsize=16)
@@ -138,78 +158,71 @@ def spline(points: int, span_ppm: float, dimension_per_ppm: float, water_ppm: fl
 
 
 def choose_dimension(
-    data: FloatArray,
-    columns: FloatArray,
+    data: ComplexArray,
+    curves: ComplexArray,
     rows: tuple[FloatArray, FloatArray] | None,
     make: Callable[[float], Baseline],
     *,
+    nonnegative: BoolArray,
     grid: tuple[float, ...] = DIMENSION_GRID,
-) -> float:
-    """Return the effective dimension per ppm that the data ask for.
+) -> tuple[float, float]:
+    """Return the effective dimension per ppm that the data ask for, and its criterion.
 
     Parameters
     ----------
-    data : array, shape (2n,)
-        Real parts on imaginary parts, over noise.
-    columns : array, shape (2n, m)
+    data : complex array, shape (n,)
+        Spectrum over the noise.
+    curves : complex array, shape (n, m)
         Elements with the lineshape found so far, likewise.
     rows : (array of shape (r, m), array of shape (r,)) or None
         Penalty on the amplitudes.
     make : callable
         Maps a dimension per ppm to a baseline.
+    nonnegative : bool array, shape (m,)
+        Amplitudes that cannot be negative.
     grid : tuple of float
         Dimensions tried.
 
     Returns
     -------
-    float
-        Where ln(RSS) + 2 m ED / N is least, m = 5: a baseline parameter must earn more than Akaike's criterion asks,
+    dimension_per_ppm, score : float
+        Where N ln(RSS) + 2 m ED is least, m = 5: a baseline parameter must earn more than Akaike's criterion asks,
         because a flexible baseline costs precision.
 
     References
     ----------
     Wilson M (2021), Magn Reson Med 85:13 (modified criterion, m = 5).
     """
-    scores, above_zero = [], np.ones(columns.shape[1], dtype=bool)
+    flexible = make(grid[-1]).columns
+    size = curves.shape[1]
+    everything = np.column_stack([curves, data])
+    parts = np.concatenate([everything.real, everything.imag], axis=1)
+    seen = flexible.T @ parts
+    # products of elements and data, their last row and column those with the data
+    whole = parts[:, : size + 1].T @ parts[:, : size + 1] + parts[:, size + 1 :].T @ parts[:, size + 1 :]
+    extra = np.zeros((size, size)) if rows is None else rows[0].T @ rows[0]
+    pull = np.zeros(size) if rows is None else rows[0].T @ rows[1]
+    # a residual of a thousandth of the noise is rounding, or data without noise
+    floor = 1e-3 * 2.0 * data.size
+    above_zero: BoolArray | None = None
+    scores = []
     for dimension in grid:
-        score, above_zero = _score(data, columns, rows, make(dimension), above_zero)
-        scores.append(score)
-    return grid[int(np.argmin(scores))]
+        baseline = make(dimension)
+        count = baseline.penalty.size
+        shrink = 1.0 / (1.0 + baseline.penalty)
+        real, imaginary = seen[:count, : size + 1], seen[:count, size + 1 :]
 
+        def taken(weight: FloatArray, real: FloatArray = real, imaginary: FloatArray = imaginary) -> FloatArray:
+            return np.asarray(real.T @ (weight[:, None] * real) + imaginary.T @ (weight[:, None] * imaginary))
 
-def _score(
-    data: FloatArray,
-    columns: FloatArray,
-    rows: tuple[FloatArray, FloatArray] | None,
-    baseline: Baseline,
-    above_zero: BoolArray,
-) -> tuple[float, BoolArray]:
-    """Return the criterion of one baseline and which amplitudes are above zero, guessed from the baseline before.
-
-    Amplitudes are solved for with the baseline eliminated in closed form.
-    """
-    half, size = data.size // 2, columns.shape[1]
-    shrink = 1.0 / (1.0 + baseline.penalty)
-    gram, slope = columns.T @ columns, columns.T @ data
-    parts = [(columns[:half], data[:half]), (columns[half:], data[half:])]
-    seen = [(baseline.columns.T @ block, baseline.columns.T @ part) for block, part in parts]
-    for block, part in seen:
-        gram = gram - block.T @ (shrink[:, None] * block)
-        slope = slope - block.T @ (shrink * part)
-    if rows is not None:
-        gram, slope = gram + rows[0].T @ rows[0], slope + rows[0].T @ rows[1]
-    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-    factor = np.linalg.cholesky(gram / np.outer(scale, scale) + 1e-10 * np.eye(size))
-    target = linalg.solve_triangular(factor, slope / scale, lower=True)
-    limited = np.ones(size, dtype=bool)
-    amplitudes, above_zero = nonnegative_least_squares(factor.T, target, limited, passive=above_zero)
-    amplitudes = amplitudes / scale
-    left = data - columns @ amplitudes
-    squares = float(left @ left)
-    for block, part in seen:
+        inner = whole - taken(shrink)
+        amplitudes, above_zero = nonnegative_normal_equations(
+            inner[:size, :size] + extra, inner[:size, size] + pull, nonnegative, passive=above_zero
+        )
+        left = np.append(-amplitudes, 1.0)
         # curves are orthonormal: what the baseline takes up is a sum over its coefficients
-        coefficient = part - block @ amplitudes
-        squares -= float(np.sum(shrink * (2.0 - shrink) * coefficient**2))
-    floor = 1e-24 * float(data @ data)
-    price = 2.0 * CRITERION_WEIGHT * 2.0 * baseline.effective_dimension / data.size
-    return float(np.log(max(squares, floor))) + price, above_zero
+        squares = float(left @ (whole - taken(shrink * (2.0 - shrink))) @ left)
+        price = 2.0 * CRITERION_WEIGHT * 2.0 * baseline.effective_dimension
+        scores.append(2.0 * data.size * float(np.log(max(squares, 0.0) + floor)) + price)
+    best = int(np.argmin(scores))
+    return grid[best], float(scores[best])

@@ -1,15 +1,17 @@
 """Fitting a spectrum by a linear combination of basis spectra."""
 
-import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from neurochem.errors import InputError
 from neurochem.mrs.basis import Basis
+from neurochem.mrs.options import FitOptions
 from neurochem.mrs.outcome import Outcome, failed_result, fitted_result
+from neurochem.mrs.ratios import SoftRatio
 from neurochem.mrs.search import search
-from neurochem.mrs.setup import BaselineChoice, prepare
+from neurochem.mrs.setup import prepare
 from neurochem.mrs.spectra import Acquisition, Spectrum, as_spectrum
 from neurochem.results import FitResult
 
@@ -22,6 +24,11 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     baseline: str = "spline",
     baseline_dimension_per_ppm: float | None = None,
     macromolecules: str | None = "default",
+    lipids: str | None = "auto",
+    lineshape: str = "auto",
+    shifts: str = "auto",
+    ratios: str | Iterable[SoftRatio] | None = "default",
+    amplitudes: str = "mean",
     allow_mismatch: bool = False,
     name: str | None = None,
 ) -> FitResult:
@@ -36,13 +43,29 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     ppm : tuple of float
         Window, after coarse alignment.
     baseline : str
-        "spline" (penalised cubic, real and imaginary parts on their own) or "none".
+        "spline" (penalised cubic, real and imaginary parts on their own), "polynomial" or "none".
     baseline_dimension_per_ppm : float, optional
-        Effective dimension of the spline per ppm and part; by default the data choose between 0.75 and 7 by a modified
+        Effective dimension of the baseline per ppm and part; by default the data choose between 0.75 and 7 by a modified
         Akaike criterion (neurochem.mrs.baseline.choose_dimension).
     macromolecules : str or None
         "default" adds seven groups of measured broad lines with soft ratios (neurochem.mrs.macromolecules) where the
-        basis has no macromolecules and the echo time is known and at most 80 ms; None adds nothing.
+        basis has no macromolecules and the echo time is known and at most 80 ms; the name of a set adds that one, elements
+        that the basis has left out; None adds nothing.
+    lipids : str or None
+        "auto" adds LCModel's four mobile lipids with a shift and width of their own where they and the baseline that they
+        leave explain the data better than a baseline alone; "always"; None.
+    lineshape : str
+        "voigt": Lorentz and Gauss widths shared by all metabolites.  "free": times a non-negative kernel of unit area and a
+        smooth phase of the FID (neurochem.mrs.lineshape.Distortion).  "auto": whichever the evidence is for.
+    shifts : str
+        "shared" by all metabolites, "own" (each softly tied to the shared one, 0.004 ppm), or "auto": whichever the
+        evidence is for.
+    ratios : str, sequence of SoftRatio, or None
+        Soft ratios between amplitudes: "default" ties minor metabolites loosely (+- 100 %) to NAA, creatine and choline,
+        GABA, GSH and Lac not among them; "lcmodel" holds LCModel's, GABA's too; None.  Those in force are in `settings`.
+    amplitudes : str
+        "mean": expected value given the data and that no amplitude is negative.  "mode": the non-negative least squares.
+        "free": least squares without that limit, at the lines found with it; unbiased, with negative values.
     allow_mismatch : bool
         Let a basis of another echo time pass.
     name : str, optional
@@ -85,38 +108,31 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
             f"basis is a {type(basis).__name__}; give a neurochem.mrs.Basis, for example from neurochem.mrs.read_basis"
         )
         raise InputError(msg)
-    choice = BaselineChoice(baseline, baseline_dimension_per_ppm)
-    _check(ppm, macromolecules, choice)
+    options = FitOptions(
+        ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes
+    )
+    options.check()
     elements = basis.matched(data, allow_mismatch=allow_mismatch)
-    settings = _settings(data, basis, ppm, choice)
+    settings = _settings(data, basis, options)
     label = data.name if name is None else name
     reason = _hopeless(data)
     if reason:
         return failed_result(label, basis.names, settings, *reason)
-    setup = prepare(data, basis, elements, ppm=ppm, add_macromolecules=macromolecules is not None)
-    found = search(setup, choice)
+    found = search(prepare(data, basis, elements, options), options)
     settings |= {
-        "elements": list(setup.names), "macromolecules": list(setup.macromolecules),
+        "elements": list(found.setup.names), "macromolecules": list(found.setup.macromolecules),
         "chosen_dimension_per_ppm": found.dimension_per_ppm,
+        "soft_ratios": [ratio.record() for ratio in found.ratios],
+        "free_lineshape": found.setup.model.distortion is not None, "own_shifts": bool(found.setup.model.loose.size),
     }  # fmt: skip
-    return fitted_result(label, Outcome(setup, found), settings)
+    return fitted_result(label, Outcome(found), settings, amplitudes)
 
 
-def _check(ppm: tuple[float, float], macromolecules: str | None, choice: BaselineChoice) -> None:
-    """Refuse options that cannot mean anything."""
-    choice.check()
-    if macromolecules not in {None, "default"}:
-        msg = f"macromolecules is {macromolecules!r}; allowed are 'default' and None"
-        raise InputError(msg)
-    if not (len(ppm) == 2 and all(map(math.isfinite, ppm)) and ppm[0] < ppm[1]):
-        msg = f"ppm is {ppm}; give the lower and the upper edge of the window, for example (0.2, 4.2)"
-        raise InputError(msg)
-
-
-def _settings(data: Spectrum, basis: Basis, ppm: tuple[float, float], choice: BaselineChoice) -> dict[str, Any]:
+def _settings(data: Spectrum, basis: Basis, options: FitOptions) -> dict[str, Any]:
     return {
-        "spectrum": data.source, "basis": basis.source, "ppm": list(ppm), "baseline": choice.name,
-        "baseline_dimension_per_ppm": choice.dimension_per_ppm, "echo_time_s": data.echo_time_s,
+        "spectrum": data.source, "basis": basis.source, "ppm": list(options.ppm), "baseline": options.baseline,
+        "baseline_dimension_per_ppm": options.baseline_dimension_per_ppm, "lineshape": options.lineshape,
+        "shifts": options.shifts, "lipids": options.lipids, "amplitudes": options.amplitudes, "echo_time_s": data.echo_time_s,
         "repetition_time_s": data.repetition_time_s, "larmor_mhz": data.larmor_mhz, "dwell_s": data.dwell_s,
         "points": data.points, "nucleus": data.nucleus, "reference_ppm": data.reference_ppm,
         "basis_proton_amplitude": basis.proton_amplitude, "basis_echo_time_s": basis.echo_time_s,

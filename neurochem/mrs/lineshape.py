@@ -5,9 +5,20 @@ its square, whose derivative does not vanish at zero.
 """
 
 import math
+from dataclasses import dataclass
 
-from neurochem.units import FloatArray
+import numpy as np
 
+from neurochem.units import ComplexArray, FloatArray
+
+# Time constants (s) of the phases of a free line, and the standard deviations (radian) of their prior.
+# Faster ones are told from a delay and a baseline by nothing.
+PHASE_TAU_S = (0.02, 0.06, 0.18)
+PHASE_SD = (0.2, 0.5, 1.0)
+# Copies of a line in its kernel: their distance, how many on each side, and the standard deviation of a copy's share.
+KERNEL_STEP_HZ = 1.2
+KERNEL_REACH = 8
+SHARE_SD = 0.15
 _GAUSS = 2.0 * math.sqrt(math.log(2.0)) / math.pi
 
 
@@ -45,3 +56,96 @@ def voigt_fwhm(gamma: float, variance: float) -> float:
 def decay_exponent(gamma: float, variance: float, time_s: FloatArray) -> FloatArray:
     """Return -gamma t - variance t^2, whose exponential is the line in time."""
     return -(gamma + variance * time_s) * time_s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distortion:
+    """A free line that multiplies the Voigt line in time; one at time zero, so that areas stay what they are.
+
+    Attributes
+    ----------
+    phases : array, shape (n_phases, n_points)
+        Smooth curves of time (s), zero at its start, whose sum is a phase of the FID (radian).
+    phase_sd : array, shape (n_phases,)
+        Standard deviations of their normal prior about zero.
+    offsets_hz : array, shape (n_offsets,)
+        Where the line has copies besides the one at zero.
+    time_s : array, shape (n_points,)
+        Times (s).
+    share_sd : float
+        Standard deviation of the prior of each copy's share, which cannot be negative.
+
+    Notes
+    -----
+    d(t) = exp(i sum_j p_j phase_j(t)) (1 + sum_k w_k (exp(2 pi i offset_k t) - 1)): a non-negative convolution kernel of
+    unit area (a field that is not uniform), times a phase (a field that is not constant in time).
+    """
+
+    phases: FloatArray
+    phase_sd: FloatArray
+    offsets_hz: FloatArray
+    time_s: FloatArray
+    share_sd: float = SHARE_SD
+
+    @property
+    def size(self) -> int:
+        """Number of parameters, phases first."""
+        return self.phase_sd.size + self.offsets_hz.size
+
+    @property
+    def sd(self) -> FloatArray:
+        """Standard deviations of the priors."""
+        return np.concatenate([self.phase_sd, np.full(self.offsets_hz.size, self.share_sd)])
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower bounds."""
+        return np.concatenate([np.full(self.phase_sd.size, -np.inf), np.zeros(self.offsets_hz.size)])
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        phases = [f"line_phase{index + 1}" for index in range(self.phase_sd.size)]
+        return (*phases, *(f"line_share{offset:+.1f}Hz" for offset in self.offsets_hz))
+
+    def _waves(self) -> ComplexArray:
+        return np.asarray(np.exp(2j * np.pi * self.offsets_hz[:, None] * self.time_s) - 1.0, dtype=complex)
+
+    def factor(self, parameters: FloatArray) -> ComplexArray:
+        """Return the line in time, shape (n_points,)."""
+        turn, shares = np.split(parameters, [self.phase_sd.size])
+        line: ComplexArray = np.asarray(np.exp(1j * (turn @ self.phases)), dtype=complex)
+        return line * (1.0 + shares @ self._waves()) if shares.size else line
+
+    def slopes(self, parameters: FloatArray) -> ComplexArray:
+        """Return the derivatives of the line over the line, shape (size, n_points)."""
+        shares = parameters[self.phase_sd.size :]
+        if not shares.size:
+            return 1j * self.phases
+        waves = self._waves()
+        kernel = 1.0 + shares @ waves
+        # where copies cancel there is no signal left whose derivative could matter
+        kernel = np.where(np.abs(kernel) < 1e-9, 1e-9, kernel)
+        return np.vstack([1j * self.phases, waves / kernel])
+
+
+def distortion(time_s: FloatArray, *, phase: bool, kernel: bool) -> Distortion:
+    """Return a free line for these times.
+
+    Parameters
+    ----------
+    time_s : array, shape (n_points,)
+        Times (s).
+    phase : bool
+        With a phase: curves 1 - exp(-t / tau), tau of 20, 60 and 180 ms, as eddy currents make them.
+    kernel : bool
+        With a kernel: 16 copies of the line, 1.2 Hz apart.
+    """
+    tau, steps = np.array(PHASE_TAU_S), np.arange(-KERNEL_REACH, KERNEL_REACH + 1)
+    curves = 1.0 - np.exp(-time_s / tau[:, None])
+    return Distortion(
+        phases=curves if phase else np.zeros((0, time_s.size)),
+        phase_sd=np.array(PHASE_SD) if phase else np.zeros(0),
+        offsets_hz=KERNEL_STEP_HZ * steps[steps != 0] if kernel else np.zeros(0),
+        time_s=time_s,
+    )

@@ -1,14 +1,15 @@
-"""The linear-combination model that the separable solver fits."""
+"""The linear-combination model: basis spectra with shared phase, shift and line, in a window of the FFT grid."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import fft
 
-from neurochem.mrs.lineshape import decay_exponent
+from neurochem.mrs.lineshape import Distortion, decay_exponent
 from neurochem.units import ComplexArray, FloatArray
 
-PARAMETERS = ("phase", "delay", "shift", "gamma", "variance", "broad_shift", "broad_variance")
 PHASE, DELAY, SHIFT, GAMMA, VARIANCE, BROAD_SHIFT, BROAD_VARIANCE = range(7)
+_SHARED = ("phase", "delay", "shift", "gamma", "variance")
 
 
 def stacked(values: ComplexArray) -> FloatArray:
@@ -30,8 +31,9 @@ class LinearCombination:
     ----------
     fids : complex array, shape (n_elements, n_points)
         Elements with the sampling of the data.
-    broad : bool array, shape (n_elements,)
-        Macromolecules, with a further shift and a Gaussian width of their own instead of the shared width.
+    broad : bool or int array, shape (n_elements,)
+        0 for metabolites; 1, 2, ... for groups of broad elements (macromolecules, lipids), each with a further shift and
+        a Gaussian width of its own instead of the shared width.
     time_s : array, shape (n_points,)
         Times (s).
     window : int array, shape (n,)
@@ -40,12 +42,17 @@ class LinearCombination:
         Their frequencies.
     scale : float
         Factor on every column, one over the noise.
+    distortion : Distortion or None
+        A free line that multiplies the Voigt line of all elements.
+    loose : int array
+        Elements with a shift of their own on top of the shared one.
 
     Notes
     -----
-    Y(f) = exp(i phase - 2 pi i f delay) FFT[ sum_m c_m b_m(t) exp(2 pi i e_m t - gamma_m t - variance_m t^2) ], with
-    e = shift, gamma and variance shared for metabolites, and e = shift + broad_shift, gamma = 0 and broad_variance for
-    macromolecules.  A derivative needs one FFT of the summed FID, whatever the number of elements.
+    Y(f) = exp(i phase - 2 pi i f delay) FFT[ sum_m c_m b_m(t) exp(2 pi i e_m t - gamma_m t - variance_m t^2) d(t) ], with
+    e = shift, gamma and variance shared for metabolites, e = shift + broad_shift, gamma = 0 and broad_variance for a
+    broad group, e further up by an own shift for loose elements, and d = 1 without a distortion.  A derivative of a
+    shared parameter needs one FFT of the summed FID, whatever the number of elements.
     """
 
     fids: ComplexArray
@@ -54,35 +61,76 @@ class LinearCombination:
     window: np.ndarray
     frequency_hz: FloatArray
     scale: float = 1.0
+    distortion: Distortion | None = None
+    loose: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+
+    @property
+    def groups(self) -> int:
+        """Number of broad groups."""
+        return int(np.max(self.broad, initial=0))
+
+    @property
+    def extras(self) -> slice:
+        """Where the parameters of the distortion are."""
+        start = 5 + 2 * self.groups
+        return slice(start, start + (0 if self.distortion is None else self.distortion.size))
 
     @property
     def size(self) -> int:
-        """Number of parameters: the last two only where something is broad."""
-        return 7 if self.broad.any() else 5
+        """Number of parameters."""
+        return self.extras.stop + self.loose.size
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters, in their order."""
+        names = list(_SHARED)
+        for group in range(1, self.groups + 1):
+            prefix = "broad" if group == 1 else f"broad{group}"
+            names += [f"{prefix}_shift", f"{prefix}_variance"]
+        names += self.distortion.parameters if self.distortion is not None else ()
+        return (*names, *(f"shift{index}" for index in self.loose))
+
+    def translated(self, theta: FloatArray, other: "LinearCombination") -> FloatArray:
+        """Return these parameters in the order of another model, zero for those that are new."""
+        known = dict(zip(self.parameters, theta, strict=True))
+        return np.array([known.get(name, 0.0) for name in other.parameters])
 
     def scaled(self, factor: float) -> "LinearCombination":
         """Return the model with every column multiplied by a factor."""
         return replace(self, scale=self.scale * factor)
 
-    def lines(self, theta: FloatArray) -> tuple[ComplexArray, ComplexArray]:
-        """Return what metabolites and macromolecules are multiplied by in time."""
-        turn = 2j * np.pi * theta[SHIFT] * self.time_s
-        narrow = np.exp(turn + decay_exponent(theta[GAMMA], theta[VARIANCE], self.time_s))
-        if self.size == 5:
-            return narrow, narrow
-        turn = turn + 2j * np.pi * theta[BROAD_SHIFT] * self.time_s
-        return narrow, np.exp(turn + decay_exponent(0.0, theta[BROAD_VARIANCE], self.time_s))
-
     def phase_factor(self, theta: FloatArray) -> ComplexArray:
         """Return the phase at the fitted points."""
         return np.exp(1j * (theta[PHASE] - 2.0 * np.pi * self.frequency_hz * theta[DELAY]))
 
+    def lines(self, theta: FloatArray) -> ComplexArray:
+        """Return what metabolites and each broad group are multiplied by in time, shape (1 + groups, n_points)."""
+        turn = 2j * np.pi * self.time_s
+        common = turn * theta[SHIFT]
+        exponents = [common + decay_exponent(theta[GAMMA], theta[VARIANCE], self.time_s)]
+        for group in range(self.groups):
+            shift, variance = theta[BROAD_SHIFT + 2 * group], theta[BROAD_VARIANCE + 2 * group]
+            exponents.append(common + shift * turn + decay_exponent(0.0, variance, self.time_s))
+        lines = np.exp(np.array(exponents))
+        if self.distortion is not None:
+            lines *= self.distortion.factor(theta[self.extras])
+        return lines
+
+    def at(self, theta: FloatArray) -> "Shaped":
+        """Return the elements with the line of these parameters."""
+        lines = self.lines(theta)
+        fids = self.fids * lines[0]
+        for group in range(1, len(lines)):
+            members = np.flatnonzero(self.broad == group)
+            fids[members] = self.fids[members] * lines[group]
+        if self.loose.size:
+            own = theta[self.extras.stop :]
+            fids[self.loose] *= np.exp(2j * np.pi * own[:, None] * self.time_s)
+        return Shaped(self, theta, fids, self.scale * self.phase_factor(theta))
+
     def curves(self, theta: FloatArray) -> ComplexArray:
         """Return the complex columns, shape (n, n_elements)."""
-        narrow, wide = self.lines(theta)
-        shaped = self.fids * np.where(self.broad[:, None], wide, narrow)
-        spectra = np.fft.fft(shaped, axis=1)[:, self.window]
-        return (self.scale * self.phase_factor(theta)[:, None]) * spectra.T
+        return self.at(theta).curves()
 
     def columns(self, theta: FloatArray) -> FloatArray:
         """Return the columns for the solver, shape (2n, n_elements)."""
@@ -90,18 +138,45 @@ class LinearCombination:
 
     def derivative(self, theta: FloatArray, amplitudes: FloatArray) -> FloatArray:
         """Return d(columns @ amplitudes)/d theta, shape (2n, size)."""
-        narrow, wide = self.lines(theta)
-        time_s = self.time_s
-        sharp = (amplitudes * ~self.broad) @ self.fids * narrow
-        rows = [sharp, time_s * sharp, time_s**2 * sharp]
-        if self.size == 7:
-            blunt = (amplitudes * self.broad) @ self.fids * wide
-            rows += [blunt, time_s * blunt, time_s**2 * blunt]
-        spectra = np.fft.fft(np.array(rows), axis=1)[:, self.window] * (self.scale * self.phase_factor(theta))
-        total, moved = spectra[0], spectra[1]
-        if self.size == 7:
-            total, moved = total + spectra[3], moved + spectra[4]
-        out = [1j * total, -2j * np.pi * self.frequency_hz * total, 2j * np.pi * moved, -spectra[1], -spectra[2]]
-        if self.size == 7:
-            out += [2j * np.pi * spectra[4], -spectra[5]]
-        return stacked(np.array(out).T)
+        return stacked(self.at(theta).slopes(amplitudes))
+
+
+@dataclass(slots=True, eq=False)
+class Shaped:
+    """The elements with one set of parameters: columns now, derivatives when they are asked for."""
+
+    model: LinearCombination
+    theta: FloatArray
+    fids: ComplexArray
+    factor: ComplexArray
+
+    def _spectra(self, fids: ComplexArray) -> ComplexArray:
+        return np.asarray(fft.fft(fids, axis=1)[:, self.model.window]).T * self.factor[:, None]
+
+    def curves(self) -> ComplexArray:
+        """Return the complex columns, shape (n, n_elements)."""
+        return self._spectra(self.fids)
+
+    def slopes(self, amplitudes: FloatArray) -> ComplexArray:
+        """Return the derivative of the summed curve to every parameter, shape (n, size)."""
+        model, time_s = self.model, self.model.time_s
+        weights = amplitudes * (model.broad == np.arange(model.groups + 1)[:, None])
+        # the same as weights @ fids, without the detour through complex weights
+        sums = (weights @ self.fids.view(float)).view(complex)
+        total_fid = sums.sum(axis=0)
+        rows = [total_fid, time_s**2 * sums[0], *(time_s * part for part in sums)]
+        rows += [time_s**2 * part for part in sums[1:]]
+        if model.distortion is not None:
+            rows += list(model.distortion.slopes(self.theta[model.extras]) * total_fid)
+        rows += [time_s * amplitudes[index] * self.fids[index] for index in model.loose]
+        spectra = self._spectra(np.array(rows)).T
+        first = 2 + len(sums)
+        total, moved = spectra[0], spectra[2:first]
+        out = [
+            1j * total, -2j * np.pi * model.frequency_hz * total, 2j * np.pi * moved.sum(axis=0), -moved[0], -spectra[1],
+        ]  # fmt: skip
+        for group in range(model.groups):
+            out += [2j * np.pi * moved[group + 1], -spectra[first + group]]
+        rest = spectra[first + model.groups :]
+        extras = len(rest) - model.loose.size
+        return np.array([*out, *rest[:extras], *(2j * np.pi * rest[extras:])]).T

@@ -11,6 +11,8 @@ phase_deg, delay_s : zero-order phase and the time by which the FID starts late.
 lorentz_hz, gauss_hz : fitted widths, added to that of the basis.
 broad_shift_ppm, broad_gauss_hz : further shift and width of the macromolecules.
 baseline_dimension : effective number of baseline parameters, both parts.
+residual_autocorrelation : correlation of neighbouring residual points; 0 for white noise, +- 1 / sqrt(points) by chance.
+relative_residual_percent : 100 standard deviations of the real residual over the tallest peak (Gannet's FitError).
 iterations : Jacobians of the last search.
 """
 
@@ -20,11 +22,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import special
 
 from neurochem.mrs import model as lc
 from neurochem.mrs import rules as _rules  # noqa: F401 - registers the quality rules
 from neurochem.mrs.baseline import DIMENSION_GRID
 from neurochem.mrs.lineshape import gauss_fwhm, lorentz_fwhm
+from neurochem.mrs.posterior import limited
 from neurochem.quality import MRS_RULES, Flag, apply_rules
 from neurochem.results import Axis, Estimate, FitResult
 from neurochem.units import ComplexArray, FloatArray
@@ -45,14 +49,17 @@ _SINGLETS = ("NAA", "Cr", "PCr")
 class Outcome:
     """A setup and the optimum that the search found."""
 
-    setup: "Setup"
     found: "Found"
+
+    @property
+    def setup(self) -> "Setup":
+        """What was fitted."""
+        return self.found.setup
 
     @property
     def fit_quality(self) -> float:
         """Variance of the residual over that of the noise."""
-        solved = self.found.solved
-        return solved.data_cost / solved.dof * self.found.unit**2 if solved.dof > 0 else math.nan
+        return self.found.solved.misfit * self.found.unit**2
 
 
 def add_totals(result: FitResult) -> dict[str, Estimate]:
@@ -77,7 +84,7 @@ def failed_result(name: str, names: Sequence[str], settings: Mapping[str, Any], 
     )  # fmt: skip
 
 
-def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any]) -> FitResult:
+def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any], amplitudes: str = "mean") -> FitResult:
     """Return the result of a search, or a failed one where nothing was found.
 
     Parameters
@@ -88,33 +95,65 @@ def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any]) -> F
         Setup and optimum.
     settings : mapping
         Every choice made.
+    amplitudes : str
+        "mean", "mode" or "free", see `neurochem.mrs.fit`.
     """
     setup, solved = outcome.setup, outcome.found.solved
-    names = setup.names
-    if not (np.isfinite(solved.amplitudes).all() and np.isfinite(solved.cost)):
-        return failed_result(name, names, settings, "no_fit", "the search found no finite solution")
-    if not solved.amplitudes.any():
-        return failed_result(name, names, settings, "no_signal", "no element of the basis is in the data")
+    if not (np.isfinite(solved.mode).all() and np.isfinite(solved.data_cost)):
+        return failed_result(name, setup.names, settings, "no_fit", "the search found no finite solution")
+    if not solved.mode.any():
+        return failed_result(name, setup.names, settings, "no_signal", "no element of the basis is in the data")
     curves = _curves(outcome)
     diagnostics = _diagnostics(outcome, curves)
-    size = solved.theta.size
-    covariance = solved.covariance[size:, size:] * max(1.0, diagnostics["fqn"]) / outcome.found.unit**2
-    estimates = {
-        element: Estimate(element, float(value), float(np.sqrt(variance)), stderr_kind="crlb", at_bound=bool(at_bound))
-        for element, value, variance, at_bound in zip(
-            names, solved.amplitudes, np.diag(covariance), solved.amplitude_at_bound, strict=True
-        )
-    }
+    estimates, covariance = _estimates(outcome, amplitudes)
     result = FitResult(
         model=MODEL, name=name, estimates=estimates, axis=curves.axis, data=curves.data, fitted=curves.fitted,
         weights=np.full(curves.data.size, 1.0 / setup.noise**2), used=np.ones(curves.data.size, dtype=bool),
-        covariance=covariance, covariance_names=names, diagnostics=diagnostics, settings=settings,
+        covariance=covariance, covariance_names=setup.names, diagnostics=diagnostics, settings=settings,
         components=curves.components,
     )  # fmt: skip
     estimates |= add_totals(result)
     flags = (*apply_rules(MRS_RULES, diagnostics), *_flags(outcome, estimates))
     record = {field: getattr(result, field) for field in FitResult.__slots__}
     return FitResult(**{**record, "estimates": estimates, "flags": flags})
+
+
+def _estimates(outcome: Outcome, amplitudes: str) -> tuple[dict[str, Estimate], FloatArray]:
+    """Return the coefficients and their covariance; one at zero gets the interval from zero to its upper limit."""
+    found = outcome.found
+    solved, size = found.solved, found.solved.theta.size
+    # a misfit counts as noise
+    free = solved.covariance[size:, size:] * max(1.0, outcome.fit_quality) / found.unit**2
+    covariance, values = free, solved.mode if amplitudes == "mode" else solved.free
+    if amplitudes == "mean":
+        values, covariance = limited(solved, free, found.problem.nonnegative)
+    spread = np.sqrt(np.diag(free))
+    estimates = {}
+    for index, element in enumerate(outcome.setup.names):
+        at_bound = bool(solved.amplitude_at_bound[index]) and amplitudes != "free"
+        intervals: tuple[tuple[float, float, float], ...] = ()
+        if at_bound and np.isfinite(spread[index]):
+            intervals = ((0.95, 0.0, upper_limit(float(solved.free[index]), float(spread[index]))),)
+        estimates[element] = Estimate(
+            element, float(values[index]), float(np.sqrt(covariance[index, index])), stderr_kind="crlb",
+            at_bound=at_bound, limits=intervals,
+        )  # fmt: skip
+    return estimates, covariance
+
+
+def upper_limit(centre: float, spread: float, level: float = 0.95) -> float:
+    """Return the quantile of a normal distribution of which only the positive part is possible.
+
+    Parameters
+    ----------
+    centre, spread : float
+        Mean and standard deviation before the negative part is cut off.
+    level : float
+        Share of the positive part below the limit.
+    """
+    above = float(special.log_ndtr(centre / spread))
+    # the part above the limit is (1 - level) of the positive one
+    return centre - spread * float(special.ndtri_exp(above + math.log1p(-level)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,13 +171,8 @@ def _curves(outcome: Outcome) -> _Curves:
     upright = setup.noise / model.phase_factor(solved.theta)
     shift = solved.theta[lc.SHIFT]
     ppm = spectrum.reference_ppm - (model.frequency_hz - shift) / spectrum.larmor_mhz
-    parts = model.curves(solved.theta) * solved.amplitudes
-    columns, _ = outcome.found.baseline.stacked()
-    baseline = (
-        outcome.found.unit * lc.unstacked(columns @ solved.nuisance)
-        if solved.nuisance.size
-        else np.zeros(ppm.size, dtype=complex)
-    )
+    parts = model.curves(solved.theta) * solved.mode
+    baseline = outcome.found.unit * (outcome.found.baseline.columns @ solved.nuisance)
     components = {"baseline": baseline * upright}
     components |= {name: parts[:, index] * upright for index, name in enumerate(setup.names)}
     return _Curves(
@@ -168,18 +202,29 @@ def _diagnostics(outcome: Outcome, curves: _Curves) -> dict[str, float]:
         "lorentz_hz": lorentz_fwhm(float(theta[lc.GAMMA])),
         "gauss_hz": gauss_fwhm(float(theta[lc.VARIANCE])),
         "baseline_dimension": solved.nuisance_dof,
+        "residual_autocorrelation": _autocorrelation(curves.data - curves.fitted),
+        "relative_residual_percent": 100.0
+        * float(np.std((curves.data - curves.fitted).real))
+        / max(float(np.max(sharp)), 1e-300),
         "iterations": float(solved.iterations),
     }
-    if theta.size > lc.BROAD_SHIFT:
-        values["broad_shift_ppm"] = -float(theta[lc.BROAD_SHIFT]) / larmor
-        values["broad_gauss_hz"] = gauss_fwhm(float(theta[lc.BROAD_VARIANCE]))
+    for group in range(setup.model.groups):
+        prefix, place = ("broad" if group == 0 else f"broad{group + 1}"), lc.BROAD_SHIFT + 2 * group
+        values[f"{prefix}_shift_ppm"] = -float(theta[place]) / larmor
+        values[f"{prefix}_gauss_hz"] = gauss_fwhm(float(theta[place + 1]))
     return values
+
+
+def _autocorrelation(residual: ComplexArray) -> float:
+    """Return the correlation of neighbouring points of the residual: 0 for white noise."""
+    power = float(np.vdot(residual, residual).real)
+    return float(np.vdot(residual[:-1], residual[1:]).real) / power if power > 0 else 0.0
 
 
 def _singlet_width(outcome: Outcome) -> float:
     """Return the width (Hz) at half height of the real part of one broadened element, zero-filled four times."""
     setup, solved = outcome.setup, outcome.found.solved
-    names, amplitudes = list(setup.names), np.where(setup.model.broad, 0.0, solved.amplitudes)
+    names, amplitudes = list(setup.names), np.where(setup.model.broad, 0.0, solved.mode)
     chosen = next((name for name in _SINGLETS if name in names and amplitudes[names.index(name)] > 0), None)
     index = int(np.argmax(amplitudes)) if chosen is None else names.index(chosen)
     fid = setup.model.fids[index] * setup.model.lines(solved.theta)[0]
@@ -218,12 +263,11 @@ def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
             "element describes is in the spectrum, and estimates depend on the fitted range by more than their errors say"
         )
         flags.append(Flag("baseline_at_limit", message))
-    for index, name in enumerate(lc.PARAMETERS[: solved.theta.size]):
-        # a width of zero is a shape, not a failure: a pure Lorentzian has no Gaussian part
-        if solved.theta_at_bound[index] and not (
-            name in {"gamma", "variance", "broad_variance"} and solved.theta[index] <= 0
-        ):
-            flags.append(Flag("edge", f"{name} ended at the edge of its search, {solved.theta[index]:.4g}"))
+    for name, value, held in zip(outcome.setup.model.parameters, solved.theta, solved.theta_at_bound, strict=True):
+        # a width or share of zero is a shape, not a failure: a pure Lorentzian has no Gaussian part
+        if held and not (value <= 0 and (name.endswith(("gamma", "variance")) or name.startswith("line_share"))):
+            flags.append(Flag("edge", f"{name} ended at the edge of its search, {value:.4g}"))
+    flags += _richer_model(outcome)
     for estimate in estimates.values():
         if estimate.at_bound:
             flags.append(
@@ -237,4 +281,18 @@ def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
         elif estimate.relative_stderr > HIGH_RELATIVE_STDERR:
             message = f"{estimate.name} has a standard error of {estimate.relative_stderr:.0f} % of its value"
             flags.append(Flag("high_relative_stderr", message, "info", estimate.name))
+    return flags
+
+
+def _richer_model(outcome: Outcome) -> list[Flag]:
+    """Return notes on what the residual asked for."""
+    model, flags = outcome.setup.model, []
+    if model.distortion is not None:
+        message = "the lines are not Voigt lines: the fit has a free line"
+        flags.append(Flag("free_lineshape", message, "info"))
+    if model.loose.size:
+        message = "metabolites are shifted against each other: the fit has a shift for each, softly tied"
+        flags.append(Flag("own_shifts", message, "info"))
+    if model.groups > 1:
+        flags.append(Flag("lipids", "there is more broad signal than the basis describes: the fit has lipids", "info"))
     return flags

@@ -34,3 +34,11 @@ SHIFT = add_rule(
         source="larger shifts happen (room temperature: 0.18 ppm) but are often a wrong reference",
     ),
 )  # fmt: skip
+RESIDUAL = add_rule(
+    MRS_RULES,
+    QualityRule(
+        name="correlated_residual", metric="residual_autocorrelation", unit="", high=0.5,
+        meaning="correlation of neighbouring points of the residual",
+        source="0 for white noise; the limit, structure that explains half of the residual, is this package's own",
+    ),
+)  # fmt: skip

@@ -1,30 +1,41 @@
-"""The search: two starts, the choice of the baseline, then the final optimum."""
+"""The search: a first optimum, the choice of baseline and lipids, the optimum, and a richer model where the residual asks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from neurochem.mrs.baseline import Baseline, choose_dimension
-from neurochem.mrs.lineshape import gauss_variance, lorentz_gamma
-from neurochem.mrs.model import stacked
-from neurochem.mrs.setup import BaselineChoice, Setup
-from neurochem.solve import SeparableFit, fit_separable
-from neurochem.units import FloatArray
+from neurochem.mrs.baseline import DIMENSION_GRID, Baseline, choose_dimension
+from neurochem.mrs.bounds import Limits, limits, starts
+from neurochem.mrs.families import (
+    evidence,
+    gain,
+    kernel_start,
+    takes_lipids,
+    temperature,
+    with_kernel,
+    with_lipids,
+    with_loose_shifts,
+    with_phase,
+)
+from neurochem.mrs.options import FitOptions
+from neurochem.mrs.posterior import Solved, conclude
+from neurochem.mrs.problem import Problem, Rows
+from neurochem.mrs.ratios import SoftRatio, from_prior, group_rows, penalty_rows
+from neurochem.mrs.setup import Setup
+from neurochem.solve import Minimum
+from neurochem.units import ComplexArray, FloatArray
 
 # Baseline of the first search, before the data have chosen (effective dimension per ppm and part).
 FIRST_DIMENSION_PER_PPM = 4.0
-# 2e-5 s turns the phase by 0.9 degrees a ppm at 3 T (the prior of FSL-MRS).
-DELAY_SD_S = 2e-5
-BROAD_SHIFT_SD_PPM = 0.02
-BROAD_WIDTH_SD_HZ = 8.0
-_FINE_SHIFT_PPM = 0.08
-_WIDEST_HZ = 40.0
-_WIDEST_BROAD_HZ = 15.0
-# Steps of the search that chooses between starts; the last search has the solver's own limit.
-_FIRST_ITERATIONS = 4
-
-Rows = tuple[FloatArray, FloatArray]
+# Steps of the first search; the last one has the solver's own limit, richer models one in between.
+_FIRST_ITERATIONS, _LAST_ITERATIONS, _RICHER_ITERATIONS = 5, 200, 60
+# Residual over noise (variances) of the first search beyond which it is repeated from other starts.
+SUSPICIOUS_MISFIT = 1.2
+# By how much -2 ln of a criterion must fall before lipids, a free line or loose shifts are taken.
+LIPID_MARGIN, EVIDENCE_MARGIN = 20.0, 4.0
+# Below this misfit, with the stiffest baseline, nothing is hidden that lipids could explain.
+_LIPID_MISFIT = 1.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,116 +44,200 @@ class Found:
 
     Attributes
     ----------
-    solved : SeparableFit
+    setup : Setup
+        What was fitted in the end.
+    solved : Solved
         In units of `unit`.
-    baseline : Baseline
-        Nuisance curves.
+    problem : Problem
+        The least-squares problem of which it is the optimum.
     dimension_per_ppm : float
-        Their effective dimension.
+        Effective dimension of the baseline.
     unit : float
         What the data over the noise were divided by: 1, or the ratio of residual to noise of the first search where
         that is larger.  A misfit acts as noise: priors weigh against both together.
+    ratios : tuple of SoftRatio
+        Soft ratios in force.
     """
 
-    solved: SeparableFit
-    baseline: Baseline
+    setup: Setup
+    solved: Solved
+    problem: Problem
     dimension_per_ppm: float
     unit: float
+    ratios: tuple[SoftRatio, ...] = ()
+
+    @property
+    def baseline(self) -> Baseline:
+        """Nuisance curves."""
+        return self.problem.baseline
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds and priors of the parameters."""
+        return limits(self.setup)
 
 
-def search(setup: Setup, choice: BaselineChoice) -> Found:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """What one optimum leaves to the next: elements, parameters, baseline, unit and soft ratios."""
+
+    setup: Setup
+    theta: FloatArray
+    dimension: float
+    unit: float
+    rows: Rows | None
+    ratios: tuple[SoftRatio, ...]
+
+
+def search(setup: Setup, options: FitOptions) -> Found:
     """Return the optimum of a setup.
 
     Parameters
     ----------
     setup : Setup
-        Data and model.
-    choice : BaselineChoice
-        Baseline; where its dimension is None the data choose.
+        What is fitted.
+    options : FitOptions
+        Baseline, lipids, lineshape and shifts.
 
     Returns
     -------
     Found
-        The final search starts from the better of a Lorentzian and a Gaussian start (either alone can end in the
-        other's wrong valley), with the baseline chosen and, for soft ratios, the scale of the amplitudes known.
+        From a short search, repeated from a pure Lorentzian and a pure Gaussian line where its residual is suspicious (either
+        can end in the other's wrong valley); then with the baseline chosen and, for soft ratios, the scale of the
+        amplitudes known; then with a free line and loose shifts where the evidence is for them.
     """
-    dimension = FIRST_DIMENSION_PER_PPM if choice.dimension_per_ppm is None else choice.dimension_per_ppm
-    first = _fit(setup, _starts(setup), setup.baseline(choice.name, dimension), None, 1.0, _FIRST_ITERATIONS)
-    rows = _ratio_rows(setup, first.amplitudes)
-    misfit = first.data_cost / first.dof if first.dof > 0 else 1.0
+    if options.lineshape == "free":
+        setup = with_kernel(with_phase(setup))
+    if options.shifts == "own":
+        setup = with_loose_shifts(setup)
+    if options.lipids == "always" and takes_lipids(setup):
+        setup = with_lipids(setup)
+    size = options.baseline_dimension_per_ppm
+    size = FIRST_DIMENSION_PER_PPM if size is None else size
+    first = _problem(setup, setup.baseline(options.baseline, size), None, 1.0)
+    mixed, *pure = starts(setup)
+    start = _run(first, setup, [mixed], _FIRST_ITERATIONS)
+    if start.cost > SUSPICIOUS_MISFIT * 2.0 * setup.data.size:
+        start = _run(first, setup, [start.parameters, *pure], _FIRST_ITERATIONS)
+    stage = _with_lipids(_stage(setup, options, first, start.parameters), first, options)
+    return _enriched(_settled(stage, options), options)
+
+
+def _stage(setup: Setup, options: FitOptions, problem: Problem, theta: FloatArray) -> _Stage:
+    """Return what an optimum says about baseline, misfit and soft ratios; the problem is in units of the noise."""
+    curves = setup.model.curves(theta)
+    amplitudes, residual, gram = problem.solve(problem.whitened(curves))
+    # whitening keeps the penalty of the baseline in the residual: slightly more than the misfit of the data alone
+    spare = 2.0 * setup.data.size - theta.size - np.count_nonzero(amplitudes)
+    spare -= 2.0 * problem.baseline.effective_dimension
+    misfit = float(residual @ residual) / spare if spare > 0 else 1.0
     unit = float(np.sqrt(max(1.0, misfit)))
-    if choice.dimension_per_ppm is None and setup.baseline(choice.name, dimension).penalty.size:
-        dimension = choose_dimension(
-            stacked(setup.data) / unit,
-            setup.model.columns(first.theta) / unit,
-            rows,
-            lambda value: setup.baseline(choice.name, value),
-        )
-    baseline = setup.baseline(choice.name, dimension)
-    return Found(_fit(setup, [first.theta], baseline, rows, unit, 200), baseline, dimension, unit)
+    rows, kept = _rows(setup, amplitudes, unit * _errors(gram))
+    size = options.baseline_dimension_per_ppm
+    if size is None:
+        size = _dimension(setup, options, curves, rows, unit)[0] if problem.baseline.penalty.size else DIMENSION_GRID[0]
+    return _Stage(setup, theta, size, unit, rows, kept)
 
 
-# A step of a ten-millionth of a width or shift moves no amplitude by a thousandth of its error.
-_STEP = 1e-7
+def _dimension(
+    setup: Setup, options: FitOptions, curves: ComplexArray, rows: Rows | None, unit: float
+) -> tuple[float, float]:
+    size = options.baseline_dimension_per_ppm
+    return choose_dimension(
+        setup.data / unit, curves / unit, rows, lambda value: setup.baseline(options.baseline, value),
+        nonnegative=np.ones(len(setup.names), dtype=bool), grid=DIMENSION_GRID if size is None else (size,),
+    )  # fmt: skip
 
 
-def _fit(
-    setup: Setup, starts: Sequence[FloatArray], baseline: Baseline, rows: Rows | None, unit: float, iterations: int
-) -> SeparableFit:
-    lower, upper, sd = _bounds(setup)
-    columns, penalty = baseline.stacked()
-    return fit_separable(
-        setup.model.scaled(1.0 / unit),
-        stacked(setup.data) / unit,
-        starts=starts,
-        lower=lower,
-        upper=upper,
-        nonnegative=np.ones(len(setup.names), dtype=bool),
-        nuisance=columns,
-        nuisance_penalty=penalty,
-        amplitude_penalty=rows,
-        prior=(np.zeros(setup.model.size), sd),
-        variance=1.0,
-        step_tolerance=_STEP,
-        max_iterations=iterations,
-    )
+def _with_lipids(stage: _Stage, first: Problem, options: FitOptions) -> _Stage:
+    """Return the stage with lipids where they explain more than they and the baseline cost together."""
+    setup, unit = stage.setup, stage.unit
+    hidden = stage.dimension > DIMENSION_GRID[0] or unit**2 > _LIPID_MISFIT or options.baseline_dimension_per_ppm
+    if options.lipids != "auto" or not hidden or not takes_lipids(setup) or not first.baseline.penalty.size:
+        return stage
+    more = with_lipids(setup)
+    theta = setup.model.translated(stage.theta, more.model)
+    score = _dimension(setup, options, setup.model.curves(stage.theta), stage.rows, unit)[1]
+    dimension, better = _dimension(more, options, more.model.curves(theta), None, unit)
+    if better + LIPID_MARGIN >= score:
+        return stage
+    problem = _problem(more, more.baseline(options.baseline, dimension), None, 1.0)
+    amplitudes, _, gram = problem.solve(problem.whitened(more.model.curves(theta)))
+    rows, kept = _rows(more, amplitudes, unit * _errors(gram))
+    return _Stage(more, theta, dimension, unit, rows, kept)
 
 
-def _bounds(setup: Setup) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return lower and upper bounds and the standard deviations of the priors."""
-    larmor, shift = setup.spectrum.larmor_mhz, setup.start.shift_hz
-    fine, broad = _FINE_SHIFT_PPM * larmor, 3.0 * BROAD_SHIFT_SD_PPM * larmor
-    widest = lorentz_gamma(_WIDEST_HZ), gauss_variance(_WIDEST_HZ)
-    lower = np.array([-np.inf, -1e-3, shift - fine, 0.0, 0.0, -broad, 0.0])
-    upper = np.array([np.inf, 1e-3, shift + fine, *widest, broad, gauss_variance(_WIDEST_BROAD_HZ)])
-    sd = np.full(7, np.inf)
-    sd[1], sd[5], sd[6] = DELAY_SD_S, BROAD_SHIFT_SD_PPM * larmor, gauss_variance(BROAD_WIDTH_SD_HZ)
-    size = setup.model.size
-    return lower[:size], upper[:size], sd[:size]
+def _settled(stage: _Stage, options: FitOptions, iterations: int = _LAST_ITERATIONS) -> Found:
+    setup = stage.setup
+    problem = _problem(setup, setup.baseline(options.baseline, stage.dimension), stage.rows, stage.unit)
+    best = _run(problem, setup, [stage.theta], iterations)
+    return Found(setup, conclude(problem, best), problem, stage.dimension, stage.unit, stage.ratios)
 
 
-def _starts(setup: Setup) -> list[FloatArray]:
-    """Return a Lorentzian and a Gaussian start."""
-    start = setup.start
-    common, tail = [start.phase, 0.0, start.shift_hz], [0.0, gauss_variance(1.0)]
-    lorentz = [*common, lorentz_gamma(start.width_hz), gauss_variance(0.5), *tail]
-    gauss = [*common, lorentz_gamma(0.5), gauss_variance(start.width_hz), *tail]
-    return [np.array(values)[: setup.model.size] for values in (lorentz, gauss)]
+def _enriched(found: Found, options: FitOptions) -> Found:
+    """Return the fit with a free line or loose shifts where the evidence for them is strong."""
+    grown = False
+    while richer := _promising(found, options):
+        trials = []
+        for setup in richer:
+            theta = kernel_start(found.setup.model, found.solved.theta, setup.model)
+            stage = _Stage(setup, theta, found.dimension_per_ppm, found.unit, found.problem.rows, found.ratios)
+            trials.append(_settled(stage, options, _RICHER_ITERATIONS))
+        # what the best of them cannot explain either is noise to all of them
+        heat = min(temperature(trial.problem, trial.solved, trial.unit) for trial in trials)
+        best, *scores = (evidence(each.problem, each.solved, each.unit, heat) for each in (found, *trials))
+        if not min(scores) < best - EVIDENCE_MARGIN:
+            break
+        found, grown = trials[int(np.argmin(scores))], True
+    if not grown:
+        return found
+    # what the line missed may have been in the baseline, and in the misfit
+    setup = found.setup
+    plain = _problem(setup, found.baseline, None, 1.0)
+    return _settled(_stage(setup, options, plain, found.solved.theta), options)
 
 
-def _ratio_rows(setup: Setup, amplitudes: FloatArray) -> Rows | None:
-    """Return rows (a - mean a_ref) / (sd scale), the scale from the mean over the set; None without soft ratios."""
-    if not setup.priors:
-        return None
-    index = {name: place for place, name in enumerate(setup.names)}
-    members = [index[prior.name] for prior in setup.priors] + [index[setup.priors[0].reference]]
-    scale = float(np.median(amplitudes[members]))
-    if scale <= 0.0:
-        scale = float(np.mean(amplitudes[members]))
-    if scale <= 0.0:
-        return None
-    rows = np.zeros((len(setup.priors), len(index)))
-    for row, prior in zip(rows, setup.priors, strict=True):
-        row[index[prior.name]] = 1.0 / (prior.sd * scale)
-        row[index[prior.reference]] = -prior.mean / (prior.sd * scale)
-    return rows, np.zeros(len(rows))
+def _promising(found: Found, options: FitOptions) -> list[Setup]:
+    """Return the setups with one thing more whose linearised evidence is better."""
+    steps: list[Callable[[Setup], Setup]] = []
+    line = found.setup.model.distortion
+    if options.lineshape == "auto":
+        steps += [with_phase] if line is None or not line.phase_sd.size else []
+        steps += [with_kernel] if line is None or not line.offsets_hz.size else []
+    if options.shifts == "auto" and not found.setup.model.loose.size:
+        steps.append(with_loose_shifts)
+    candidates = [step(found.setup) for step in steps]
+    return [
+        setup for setup in candidates
+        if gain(found.problem, found.solved, setup.model.scaled(1.0 / found.unit), limits(setup).sd, found.unit)
+        > EVIDENCE_MARGIN
+    ]  # fmt: skip
+
+
+def _problem(setup: Setup, baseline: Baseline, rows: Rows | None, unit: float) -> Problem:
+    return Problem(
+        setup.model.scaled(1.0 / unit), setup.data / unit, baseline, rows, np.zeros(setup.model.size), limits(setup).sd,
+        np.ones(len(setup.names), dtype=bool),
+    )  # fmt: skip
+
+
+def _run(problem: Problem, setup: Setup, begin: Sequence[FloatArray], iterations: int) -> Minimum:
+    edges = limits(setup)
+    return problem.search(begin, edges.lower, edges.upper, iterations)
+
+
+def _errors(gram: FloatArray) -> FloatArray:
+    """Return standard errors of the amplitudes, the parameters known."""
+    norms = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    inverse = np.linalg.inv(gram / np.outer(norms, norms) + 1e-9 * np.eye(norms.size))
+    return np.asarray(np.sqrt(np.diag(inverse)) / norms)
+
+
+def _rows(setup: Setup, amplitudes: FloatArray, errors: FloatArray) -> tuple[Rows | None, tuple[SoftRatio, ...]]:
+    """Return the penalty rows of all soft ratios that hold, and the ratios."""
+    simple = [prior for prior in setup.priors if "+" not in prior.reference]
+    sums = [from_prior(prior) for prior in setup.priors if "+" in prior.reference]
+    broad, one = group_rows(simple, setup.names, amplitudes)
+    other, two = penalty_rows([*sums, *setup.ratios], setup.names, amplitudes, errors)
+    rows = np.vstack([broad, other])
+    return ((rows, np.zeros(len(rows))) if len(rows) else None), (*one, *two)

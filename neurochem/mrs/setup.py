@@ -1,6 +1,5 @@
 """What a fit starts from: the windowed data, the elements on their grid, the noise and a coarse alignment."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +8,10 @@ from neurochem.errors import BasisMismatchError, InputError
 from neurochem.mrs.align import CoarseStart, coarse_start
 from neurochem.mrs.baseline import BASELINES, Baseline
 from neurochem.mrs.basis import Basis
-from neurochem.mrs.macromolecules import RatioPrior, macromolecule_fids, ratio_priors, wanted
+from neurochem.mrs.macromolecules import DEFAULT_SET, RatioPrior, macromolecule_ratios, macromolecules, wanted
 from neurochem.mrs.model import LinearCombination
+from neurochem.mrs.options import FitOptions
+from neurochem.mrs.ratios import SoftRatio, chosen_ratios
 from neurochem.mrs.spectra import Spectrum, noise_sd, to_hz
 from neurochem.units import ComplexArray, FloatArray
 
@@ -19,21 +20,6 @@ REACH_PPM = 0.25
 _ALIGNED_PPM = (1.8, 3.45)
 WATER_PPM = 4.65
 WATER_REACH_PPM = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class BaselineChoice:
-    """Which baseline, and its effective dimension per ppm (None: the data choose)."""
-
-    name: str = "spline"
-    dimension_per_ppm: float | None = None
-
-    def check(self) -> None:
-        """Refuse an unknown name and a dimension that is not positive."""
-        BASELINES.entry(self.name)
-        if self.dimension_per_ppm is not None and not 0.0 < self.dimension_per_ppm < math.inf:
-            msg = f"baseline_dimension_per_ppm is {self.dimension_per_ppm}; it must be positive, for example 3"
-            raise InputError(msg)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +41,15 @@ class Setup:
     start : CoarseStart
         Coarse alignment.
     priors : tuple of RatioPrior
-        Soft ratios between elements.
+        Soft ratios among added macromolecules.
+    ratios : tuple of SoftRatio
+        Other soft ratios.
+    ppm : tuple of float
+        Window.
     water_ppm : float or None
         How far residual water lies above the window (ppm), where there is so much that its tail matters.
+    proton_amplitude : float
+        Signal of one proton in the elements.
     """
 
     spectrum: Spectrum
@@ -68,7 +60,10 @@ class Setup:
     noise: float
     start: CoarseStart
     priors: tuple[RatioPrior, ...]
+    ratios: tuple[SoftRatio, ...] = ()
+    ppm: tuple[float, float] = (0.2, 4.2)
     water_ppm: float | None = None
+    proton_amplitude: float = 1.0
 
     @property
     def span_ppm(self) -> float:
@@ -80,9 +75,7 @@ class Setup:
         return BASELINES[name](self.data.size, self.span_ppm, dimension_per_ppm, self.water_ppm)
 
 
-def prepare(
-    data: Spectrum, basis: Basis, elements: ComplexArray, *, ppm: tuple[float, float], add_macromolecules: bool
-) -> Setup:
+def prepare(data: Spectrum, basis: Basis, elements: ComplexArray, options: FitOptions) -> Setup:
     """Align coarsely, add macromolecules, cut the window and scale by the noise.
 
     Parameters
@@ -91,10 +84,8 @@ def prepare(
         What is fitted, and by what.
     elements : complex array, shape (n_elements, n_points)
         The basis on the grid of the data.
-    ppm : tuple of float
-        Window, after alignment.
-    add_macromolecules : bool
-        Whether the default ones are added where they are wanted.
+    options : FitOptions
+        Window, macromolecules and soft ratios.
 
     Raises
     ------
@@ -107,27 +98,54 @@ def prepare(
     if not narrow.any():
         msg = "every element of the basis is a macromolecule; at least one metabolite is needed"
         raise BasisMismatchError(msg)
+    start = _coarse(data, basis, elements)
+    names, broad = tuple(basis.names), tuple(basis.macromolecules)
+    added, priors = _added(data, basis, options)
+    if added is not None:
+        elements, names = np.vstack([elements, added.fids]), names + tuple(added.names)
+        broad += tuple(added.macromolecules)
+    window, frequency = _window(data, options.ppm, start.shift_hz, len(names))
+    # data without noise, from a simulation, still need a finite weight
+    noise = max(noise_sd(data), 1e-12 * float(np.abs(data.spectrum).max()))
+    wide = np.array([name in broad for name in names], dtype=int)
+    model = LinearCombination(elements, wide, data.time_s, window, frequency, scale=1.0 / noise)
+    values = np.fft.fft(data.fid)[window] / noise
+    water = _residual_water(data, values * noise, options.ppm[1], start.shift_hz)
+    return Setup(
+        data, names, broad, model, values, noise, start, priors, chosen_ratios(options.ratios), options.ppm, water,
+        basis.proton_amplitude,
+    )  # fmt: skip
+
+
+def _coarse(data: Spectrum, basis: Basis, elements: ComplexArray) -> CoarseStart:
+    narrow = ~basis.broad
     metabolites = tuple(name for name, sharp in zip(basis.names, narrow, strict=True) if sharp)
     reach = REACH_PPM * data.larmor_mhz
     low, high = to_hz(np.array([_ALIGNED_PPM[1], _ALIGNED_PPM[0]]), data.larmor_mhz, data.reference_ppm)
-    start = coarse_start(
+    return coarse_start(
         data.fid, elements[narrow], metabolites, data.time_s,
         reach_hz=reach, band_hz=(float(low) - reach, float(high) + reach),
     )  # fmt: skip
-    names, broad = tuple(basis.names), tuple(basis.macromolecules)
-    priors: tuple[RatioPrior, ...] = ()
-    if add_macromolecules and wanted(basis, data):
-        extra, fids = macromolecule_fids(data.time_s, data.larmor_mhz, data.reference_ppm, basis.proton_amplitude)
-        elements, priors = np.vstack([elements, fids]), ratio_priors()
-        names, broad = names + extra, broad + extra
-    window, frequency = _window(data, ppm, start.shift_hz, len(names))
-    # data without noise, from a simulation, still need a finite weight
-    noise = max(noise_sd(data), 1e-12 * float(np.abs(data.spectrum).max()))
-    wide = np.array([name in broad for name in names])
-    model = LinearCombination(elements, wide, data.time_s, window, frequency, scale=1.0 / noise)
-    values = np.fft.fft(data.fid)[window] / noise
-    water = _residual_water(data, values * noise, ppm[1], start.shift_hz)
-    return Setup(data, names, broad, model, values, noise, start, priors, water)
+
+
+def _added(data: Spectrum, basis: Basis, options: FitOptions) -> tuple[Basis | None, tuple[RatioPrior, ...]]:
+    """Return the macromolecules that are added, and their ratios: by default where they are wanted, by name always."""
+    if options.macromolecules is None or (options.macromolecules == "default" and not wanted(basis, data)):
+        return None, ()
+    name = DEFAULT_SET if options.macromolecules == "default" else options.macromolecules
+    grid = {
+        "dwell_s": data.dwell_s, "points": data.points, "larmor_mhz": data.larmor_mhz,
+        "reference_ppm": data.reference_ppm, "proton_amplitude": basis.proton_amplitude,
+    }  # fmt: skip
+    added = macromolecules(name, like=grid)
+    taken = {known.casefold() for known in basis.names}
+    kept = [element for element in added.names if element.casefold() not in taken]
+    present = set(kept) | set(basis.names)
+    priors = [
+        prior for prior in macromolecule_ratios(name)
+        if prior.name in kept and prior.sd > 0 and present.issuperset(prior.reference.split("+"))
+    ]  # fmt: skip
+    return (added.select(kept), tuple(priors)) if kept else (None, ())
 
 
 def _residual_water(data: Spectrum, values: ComplexArray, upper_ppm: float, shift_hz: float) -> float | None:

@@ -42,7 +42,7 @@ class Minimum:
     at_upper: BoolArray
 
 
-def minimize_least_squares(
+def minimize_least_squares(  # noqa: PLR0913 - one keyword for each rule of stopping
     evaluate: Callable[[FloatArray], Evaluation],
     start: FloatArray,
     *,
@@ -50,6 +50,7 @@ def minimize_least_squares(
     upper: FloatArray,
     step_tolerance: float = 1e-11,
     gradient_tolerance: float = 1e-13,
+    gain_tolerance: float = 0.0,
     max_iterations: int = 200,
 ) -> Minimum:
     """Minimise the sum of squared residuals with every parameter inside its bounds.
@@ -65,6 +66,9 @@ def minimize_least_squares(
         Relative size of a step at which the search has converged.
     gradient_tolerance : float
         Cosine between the residual and every free column of the Jacobian at which the search has converged.
+    gain_tolerance : float
+        Promised fall of the cost at which the search has converged; where residuals are over their standard deviation, a
+        fall of d moves no parameter by more than sqrt(d) standard errors.
     max_iterations : int
         Limit on the number of Jacobians.
 
@@ -83,7 +87,7 @@ def minimize_least_squares(
     ----------
     More JJ (1978), The Levenberg-Marquardt algorithm: implementation and theory; Nielsen HB (1999), IMM-REP-1999-05.
     """
-    state = _State(evaluate, np.clip(np.asarray(start, dtype=float), lower, upper), lower, upper)
+    state = _State(evaluate, np.clip(np.asarray(start, dtype=float), lower, upper), lower, upper, gain_tolerance)
     iterations, converged = 0, False
     while iterations < max_iterations and not converged:
         iterations += 1
@@ -104,8 +108,14 @@ class _State:
     """The best point so far, with the damping that fits it."""
 
     def __init__(
-        self, evaluate: Callable[[FloatArray], Evaluation], parameters: FloatArray, lower: FloatArray, upper: FloatArray
+        self,
+        evaluate: Callable[[FloatArray], Evaluation],
+        parameters: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        least_gain: float,
     ) -> None:
+        self.least_gain = least_gain
         self.evaluate, self.lower, self.upper = evaluate, lower, upper
         self.parameters = parameters
         self.residual, self.jacobian = evaluate(parameters)
@@ -130,7 +140,7 @@ class _State:
                 return False
             predicted = -float(moved @ (2.0 * gradient + matrix.T @ (matrix @ moved)))
             # a step cut at a bound promises nothing by this formula
-            if not cut and predicted <= _LEAST_GAIN * self.cost:
+            if not cut and predicted <= max(_LEAST_GAIN * self.cost, self.least_gain):
                 return False
             if self._accept(moved, predicted):
                 return True

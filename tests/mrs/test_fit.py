@@ -230,7 +230,13 @@ def test_widths_and_their_parameters_are_inverse():
         ({"baseline": "splin"}, UnknownNameError, "did you mean 'spline'"),
         ({"baseline_dimension_per_ppm": -1.0}, InputError, "must be positive"),
         ({"baseline_dimension_per_ppm": 30.0}, InputError, "needs more than the"),
-        ({"macromolecules": "yes"}, InputError, "allowed are 'default' and None"),
+        ({"macromolecules": "yes"}, UnknownNameError, "unknown macromolecule set 'yes'"),
+        ({"lineshape": "voight"}, UnknownNameError, "did you mean 'voigt'"),
+        ({"shifts": "all"}, UnknownNameError, "Available: auto, shared, own"),
+        ({"lipids": "yes"}, UnknownNameError, "None adds none"),
+        ({"amplitudes": "median"}, UnknownNameError, "Available: mean, mode, free"),
+        ({"ratios": "lcm"}, UnknownNameError, "did you mean 'lcmodel'"),
+        ({"ratios": [("GABA", 1.0, 0.1)]}, InputError, "give neurochem.mrs.SoftRatio"),
     ],
 )
 def test_impossible_options_are_refused(basis, options, error, words):

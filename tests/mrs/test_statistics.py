@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neurochem import mrs
-from neurochem.mrs.search import DELAY_SD_S
+from neurochem.mrs.bounds import DELAY_SD_S
 from tests.mrs.conftest import TRUTH
 
 NAMES = [*TRUTH, "tNAA", "tCr", "tCho", "Glx"]
