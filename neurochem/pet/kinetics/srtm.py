@@ -5,13 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from neurochem.pet.curve_family import CurveFamily
 from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs, Target
 from neurochem.pet.one_tissue import reference_tissue
 from neurochem.pet.view import FrameView, View
 from neurochem.solve import SeparableFit, delta_method, fit_separable, propagated_covariance
 from neurochem.units import FloatArray
-
-_REFINEMENTS = 5
 
 
 class _Columns:
@@ -64,11 +63,13 @@ class SRTM(KineticModel):
         return np.array([r1, k2, bpnd, k2 / (1.0 + bpnd), k2 / r1, 1.0 + bpnd])
 
     def prepare(self, targets: Sequence[Target], inputs: ScanInputs) -> ScanInputs:
-        """Work out a start for every region at once: a few Gauss-Newton steps from the best of the grid."""
-        rates, curves = inputs.washout_grid
-        data = np.array([target.means for target in targets]) if targets else np.zeros((0, rates.size))
-        refined = _refined_rates(data, inputs.weights, inputs.view, rates, curves)
-        inputs.starts.update(zip((target.region for target in targets), refined, strict=True))
+        """Find the best washout rate of every region at once, to the limit of rounding."""
+        if targets:
+            rates = inputs.washout_grid[0]
+            limits = (float(rates[0]), float(rates[-1]))
+            family = CurveFamily(inputs.view.convolved, limits, inputs.weights, inputs.view.input)
+            found = family.search(np.array([target.means for target in targets])).rate
+            inputs.starts.update((target.region, float(rate)) for target, rate in zip(targets, found, strict=True))
         return inputs
 
     def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
@@ -130,40 +131,11 @@ def _covariance(
 
 
 def _starts(target: Target, weights: FloatArray, inputs: ScanInputs) -> list[float]:
-    """Return the rates to start from: the deepest minima of the grid, the first of them refined where that was done."""
+    """Return the rates to start from: the deepest minima of the grid, the first replaced by what was found for all."""
     rates, curves = inputs.washout_grid
     best = _best_rates(target.means, weights, inputs.view.input, rates, curves)
-    refined = inputs.starts.get(target.region)
-    # a refinement that has left its valley is no help
-    near = refined is not None and abs(np.log(refined / best[0])) < 2.0 * np.log(rates[1] / rates[0])
-    return [refined, *best[1:]] if near and refined is not None else best
-
-
-def _refined_rates(
-    data: FloatArray, weights: FloatArray, view: FrameView, rates: FloatArray, curves: FloatArray
-) -> list[float]:
-    """Return the washout rate of each row of data after a few Gauss-Newton steps, all rows at once."""
-    if not data.shape[0]:
-        return []
-    root = np.sqrt(weights)
-    first = root * view.input / np.linalg.norm(root * view.input)
-
-    def beside(rows: FloatArray) -> FloatArray:
-        scaled = root * rows
-        return scaled - (scaled @ first)[:, None] * first
-
-    own, grid = beside(data), beside(curves)
-    explained = (own @ grid.T) ** 2 / np.maximum(np.sum(grid**2, axis=1), np.finfo(float).tiny)
-    found = rates[np.argmax(explained, axis=1)]
-    for _ in range(_REFINEMENTS):
-        curve, slope = (beside(part) for part in view.convolved(found))
-        size = np.maximum(np.sum(curve**2, axis=1), np.finfo(float).tiny)
-        amplitude = np.sum(curve * own, axis=1) / size
-        residual = own - amplitude[:, None] * curve
-        change = amplitude[:, None] * (slope - (np.sum(slope * curve, axis=1) / size)[:, None] * curve)
-        step = np.sum(change * residual, axis=1) / np.maximum(np.sum(change**2, axis=1), np.finfo(float).tiny)
-        found = np.clip(found + np.clip(step, -0.3 * found, 0.3 * found), rates[0], rates[-1])
-    return [float(rate) for rate in found]
+    known = inputs.starts.get(target.region)
+    return best if known is None else [known, *best[1:]]
 
 
 def _best_rates(

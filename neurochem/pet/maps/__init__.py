@@ -1,0 +1,1 @@
+"""Parametric maps: a kinetic model in every voxel, in blocks."""

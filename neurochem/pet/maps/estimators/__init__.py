@@ -1,0 +1,1 @@
+"""Voxelwise estimators, one file each, found by the registry."""

@@ -1,0 +1,256 @@
+"""Fit a kinetic model to every voxel of a dynamic image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neurochem.errors import InputError, unknown_name
+from neurochem.pet.aligned import read_mask
+from neurochem.pet.blood import ArterialInput
+from neurochem.pet.curves import Curve
+from neurochem.pet.denoise import hypr_lr, smooth_image
+from neurochem.pet.image import DynamicImage
+from neurochem.pet.maps.estimator import ESTIMATORS, EstimatorEntry, VoxelEstimator
+from neurochem.pet.maps.estimators.srtm import VoxelSRTM
+from neurochem.pet.maps.result import ParametricMaps
+from neurochem.pet.maps.shared_k2prime import median_k2prime
+from neurochem.pet.maps.spatial import SpatialSRTM, neighbourhood
+from neurochem.pet.maps.status import VoxelStatus
+from neurochem.pet.maps.voxel_blocks import VoxelBlocks, checked_threads
+from neurochem.pet.maps.voxel_scan import Estimates, estimate_all, mean_curve, voxel_inputs
+from neurochem.pet.maps.voxelwise import VoxelwiseFit
+from neurochem.pet.model import MODELS, KineticModel, ScanInputs
+from neurochem.pet.plasma_blood import PlasmaAndBlood
+from neurochem.pet.preparation import region_target
+from neurochem.pet.tacs import TimeActivityCurves
+from neurochem.quality import Flag
+from neurochem.units import FloatArray
+
+# A voxel whose mean activity is below this share of the input region's (or of the mean voxel's) holds no signal; chosen here.
+LOW_SIGNAL = 0.05
+
+
+def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
+    image: DynamicImage,
+    model: str,
+    *,
+    reference: Any = None,
+    blood: ArterialInput | PlasmaAndBlood | Curve | None = None,
+    mask: Any = None,
+    weights: ArrayLike | str | None = None,
+    exclude: Sequence[int] = (),
+    parameters: Sequence[str] | None = None,
+    smooth_fwhm_mm: float | Sequence[float] | None = None,
+    hypr_fwhm_mm: float | Sequence[float] | None = None,
+    spatial_fwhm_mm: float | None = None,
+    low_signal: float = LOW_SIGNAL,
+    threads: int = 1,
+    **options: Any,
+) -> ParametricMaps:
+    """Fit a kinetic model to every voxel.
+
+    Parameters
+    ----------
+    image : DynamicImage
+        Dynamic image, in memory or in a file; a compressed file is unpacked once, any other is read slab by slab.
+    model : str
+        Name as listed by `models()`. SRTM, SRTM2, MRTM1, MRTM2, LoganRef, LoganRefML, PatlakRef, REPlot, SUVR, 1TCM, Logan,
+        MLLogan, MA1 and Patlak are solved in blocks; every other model by its regional fit in each voxel (about 1 ms a voxel).
+    reference : TimeActivityCurves of one region, array, Curve, or mask of the reference region
+        Input of reference-tissue models: a TAC, frame means (n_frames,), a continuous curve, or the region itself as an
+        array of the volume's shape, a NIfTI image, or its path.
+    blood : ArterialInput, PlasmaAndBlood or Curve
+        Parent plasma (and whole blood) for models that need it.
+    mask : path, image or array, shape (x, y, z), optional
+        Voxels to fit; all by default.
+    weights : array_like, shape (n_frames,), or str, optional
+        One over variance of the frame means, as in `fit`; by default counting statistics of the mean of the voxels.
+    exclude : sequence of int
+        Frames (from 0) to leave out.
+    parameters : sequence of str, optional
+        Maps to keep, to save memory; all that the model reports by default.
+    smooth_fwhm_mm, hypr_fwhm_mm : float or three floats, optional
+        Denoise first: Gaussian smoothing of every frame, or HYPR-LR with a kernel of that width.
+    spatial_fwhm_mm : float, optional
+        SRTM only: draw log k2a of every voxel towards its neighbours within this width (see `SpatialSRTM`).
+    low_signal : float
+        A voxel is not fitted if its mean activity over the frames used is at most this share of the reference's; with
+        plasma input, of the mean voxel's.
+    threads : int
+        Slabs worked on at once.
+    **options
+        As in `fit`: `k2prime`, `t_star_s`, `t1_s`, `t2_s`, `VB`. Without `k2prime`, SRTM2 and MRTM2 take the weighted median
+        over binding voxels of a first pass of SRTM. Without `t_star_s`, graphical models take for all voxels the start that the
+        regional fit finds for their mean.
+
+    Returns
+    -------
+    ParametricMaps
+        `maps["BPND"].data`, `.stderr` and `.status`, `maps.save(folder)`, `maps.plot()`, `maps.histogram()`.
+
+    Raises
+    ------
+    UnknownNameError, InputError, FileFormatError
+        If a name is not known, an input is missing or does not fit the image, or the file is damaged.
+
+    Notes
+    -----
+    The same equations, exact frame means, weights and search limits as in the regional fit, whose optimum each voxel reaches: the
+    washout rate ends off the grid, by derivative. Standard errors come from the voxel's own residual, with the noise of frames
+    as the weights have it; the reference's noise is common to all voxels and is not in them. Nothing is clipped.
+    Memory beyond the image: the maps (4 bytes a value) and about 40 MB a thread.
+
+    Examples
+    --------
+    >>> import neurochem as nc
+    >>> frames = nc.pet.Frames([0, 60, 120, 300, 600, 1200, 2400], [60, 60, 180, 300, 600, 1200, 1200])
+    >>> cerebellum = np.array([2.0, 6.0, 8.0, 7.5, 6.0, 4.0, 2.5])
+    >>> putamen = nc.pet.simulate("SRTM", frames, {"R1": 1, "k2": 0.1, "BPND": 2}, reference=cerebellum)
+    >>> image = nc.pet.DynamicImage(np.tile(putamen, (4, 3, 2, 1)), frames, np.eye(4))
+    >>> maps = nc.pet.fit_image(image, "SRTM", reference=cerebellum)
+    >>> round(float(maps["BPND"].data[0, 0, 0]), 5)
+    2.0
+    """
+    if not isinstance(image, DynamicImage):
+        msg = f"image is a {type(image).__name__}; give a DynamicImage, for example from read_image"
+        raise InputError(msg)
+    kinetic = MODELS[model]
+    if spatial_fwhm_mm is not None and kinetic.name != "SRTM":
+        msg = f"spatial_fwhm_mm belongs to SRTM; {kinetic.name} has no washout search to constrain"
+        raise InputError(msg)
+    if not (np.isfinite(low_signal) and 0 <= low_signal < 1):
+        msg = f"low_signal is {low_signal}; it is a share of the input's mean activity, from 0 to below 1"
+        raise InputError(msg)
+    chosen = np.ones(image.shape, dtype=bool) if mask is None else read_mask(mask, image)
+    image, notes = _denoised(image, mask, chosen, smooth_fwhm_mm, hypr_fwhm_mm)
+    blocks = VoxelBlocks(image, chosen, checked_threads(threads))
+    mean = mean_curve(blocks)
+    choices = {key: value for key, value in options.items() if value is not None}
+
+    def inputs_for(known: KineticModel, given: Mapping[str, Any]) -> ScanInputs:
+        return voxel_inputs(
+            blocks, known,
+            reference=reference, blood=blood, weights=weights, exclude=exclude, options=given, mean=mean,
+        )  # fmt: skip
+
+    scan = _VoxelScan(blocks, mean, low_signal)
+    entry = ESTIMATORS[kinetic.name] if kinetic.name in ESTIMATORS else None  # noqa: SIM401 - a Registry has no get
+    if entry is not None and entry.shares_k2prime and choices.get("k2prime") is None:
+        choices["k2prime"], more = _first_pass_k2prime(scan, inputs_for(MODELS["SRTM"], {}))
+        notes.update(more)
+    inputs = inputs_for(kinetic, choices)
+    inputs = _with_t_star(kinetic, inputs, mean, lambda given: inputs_for(kinetic, {**choices, **given}))
+    estimator = _estimator(entry, kinetic, inputs)
+    if spatial_fwhm_mm is not None:
+        assert isinstance(estimator, VoxelSRTM)
+        estimator = _constrained(scan, estimator, inputs, float(spatial_fwhm_mm))
+        notes["spatial_fwhm_mm"] = float(spatial_fwhm_mm)
+    names = _wanted(parameters, estimator.names, kinetic.name)
+    found = scan.run(estimator, inputs, names, f"{kinetic.name} maps")
+    return _maps(kinetic, estimator, inputs, found, blocks, {**notes, "low_signal_share": low_signal})
+
+
+class _VoxelScan:
+    """Voxels, their mean curve, and the share below which there is no signal."""
+
+    def __init__(self, blocks: VoxelBlocks, mean: FloatArray, share: float) -> None:
+        self.blocks, self.mean, self.share = blocks, mean, share
+
+    def run(self, estimator: VoxelEstimator, inputs: ScanInputs, names: Sequence[str], title: str) -> Estimates:
+        """Fit every voxel that has signal."""
+        duration = np.where(inputs.kept, inputs.frames.duration_min, 0.0)
+        # frames of zero length may be all there is in a window; then each counts the same
+        shares = duration / duration.sum() if duration.any() else inputs.kept / np.count_nonzero(inputs.kept)
+        level = inputs.view.input if inputs.input_name != "plasma" else self.mean
+        return estimate_all(self.blocks, estimator, shares, self.share * float(level @ shares), names, title)
+
+
+def _denoised(
+    image: DynamicImage, mask: Any, chosen: np.ndarray, smooth: Any, hypr: Any
+) -> tuple[DynamicImage, dict[str, Any]]:
+    """Return the image after what was asked for, and what to say of it."""
+    if smooth is not None and hypr is not None:
+        msg = "smooth_fwhm_mm and hypr_fwhm_mm are both given; choose one way to denoise"
+        raise InputError(msg)
+    inside = None if mask is None else chosen
+    notes: dict[str, Any] = {}
+    if smooth is not None:
+        image, notes = smooth_image(image, smooth, mask=inside), {"smooth_fwhm_mm": smooth}
+    if hypr is not None:
+        image, notes = hypr_lr(image, hypr, mask=inside), {"hypr_fwhm_mm": hypr}
+    if image.notes:
+        notes["image_notes"] = list(image.notes)
+    return image, notes
+
+
+def _estimator(entry: EstimatorEntry | None, kinetic: KineticModel, inputs: ScanInputs) -> VoxelEstimator:
+    return VoxelwiseFit(inputs, kinetic) if entry is None else entry.prepare(inputs)
+
+
+def _with_t_star(kinetic: KineticModel, inputs: ScanInputs, mean: FloatArray, again: Any) -> ScanInputs:
+    """Return the inputs with one t* for all voxels: that of the regional fit to their mean."""
+    if "t_star_s" not in kinetic.options or inputs.options.get("t_star_s") is not None:
+        return inputs
+    curve = TimeActivityCurves(inputs.frames, mean[:, None], regions=["mean"])
+    t_star = kinetic.estimate(region_target(curve, inputs, "mean"), inputs).settings.get("t_star_s", 0.0)
+    result: ScanInputs = again({"t_star_s": float(t_star)})
+    return result
+
+
+def _first_pass_k2prime(scan: _VoxelScan, inputs: ScanInputs) -> tuple[float, dict[str, Any]]:
+    """Return k2' from a first pass of SRTM, and what to say of it."""
+    first = scan.run(VoxelSRTM(inputs), inputs, ("BPND", "k2prime"), "SRTM, for k2'")
+    shared = median_k2prime(first.values, first.stderrs, first.codes == VoxelStatus.OK)
+    return shared.value, {
+        "k2prime_source": "weighted median over binding voxels of a first pass of SRTM",
+        "k2prime_stderr": shared.stderr,
+        "k2prime_voxels": shared.voxels,
+    }
+
+
+def _constrained(scan: _VoxelScan, free: VoxelSRTM, inputs: ScanInputs, fwhm_mm: float) -> SpatialSRTM:
+    first = scan.run(free, inputs, ("k2a",), "SRTM, free")
+    centre, spread = neighbourhood(
+        first.values["k2a"], first.stderrs["k2a"], first.codes == VoxelStatus.OK, scan.blocks, fwhm_mm
+    )
+    return SpatialSRTM(free, centre, spread)
+
+
+def _wanted(parameters: Sequence[str] | None, names: tuple[str, ...], model: str) -> tuple[str, ...]:
+    if parameters is None:
+        return names
+    asked = [parameters] if isinstance(parameters, str) else list(parameters)
+    known = {name.casefold(): name for name in names} | ({"dvr": "BPND"} if "BPND" in names else {})
+    for name in asked:
+        if name.casefold() not in known:
+            raise unknown_name(name, names, kind=f"map of {model}")
+    return tuple(dict.fromkeys(known[name.casefold()] for name in asked))
+
+
+def _maps(
+    kinetic: KineticModel,
+    estimator: VoxelEstimator,
+    inputs: ScanInputs,
+    found: Estimates,
+    blocks: VoxelBlocks,
+    notes: Mapping[str, Any],
+) -> ParametricMaps:
+    settings = {
+        "input": inputs.input_name,
+        "weights": inputs.weighting,
+        **dict(inputs.options),
+        **dict(estimator.settings),
+        **notes,
+        "image": blocks.image.where,
+        "reference": kinetic.citation,
+    }
+    flags = list(inputs.flags)
+    if "hypr_fwhm_mm" in notes or "smooth_fwhm_mm" in notes:
+        message = "the image was denoised: voxels or frames share noise, and standard errors are not calibrated"
+        flags.append(Flag("denoised", message))
+    return ParametricMaps(
+        kinetic.name, found.values, found.stderrs, found.codes, blocks.chosen, blocks.order, blocks.image.affine,
+        settings, tuple(flags),
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""One k2' for all voxels from a first pass of SRTM."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochem.errors import InputError
+from neurochem.pet.shared_washout import BINDING_THRESHOLD
+from neurochem.units import BoolArray, FloatArray
+
+# A voxel binds when BPND exceeds the threshold of the regional fit and this many of its standard errors.
+_SURE = 2.0
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class VoxelK2prime:
+    """k2' in 1/min, its standard error from the spread of voxels taken as independent, and how many voxels gave it."""
+
+    value: float
+    stderr: float
+    voxels: int
+
+
+def median_k2prime(values: dict[str, FloatArray], stderrs: dict[str, FloatArray], fitted: BoolArray) -> VoxelK2prime:
+    """Return the weighted median of k2' over voxels that bind.
+
+    Parameters
+    ----------
+    values, stderrs : dict of arrays, shape (n,)
+        BPND and k2prime of a first pass of SRTM.
+    fitted : bool array, shape (n,)
+        Voxels fitted inside the limits of the search.
+
+    Raises
+    ------
+    InputError
+        If fewer than ten voxels bind.
+
+    Notes
+    -----
+    Weights are one over variance. The median, unlike the mean, is not drawn up by the long tail that k2' has where
+    binding is low (Wu and Carson 2002).
+    """
+    bpnd, k2prime, error = values["BPND"], values["k2prime"], stderrs["k2prime"]
+    binding = fitted & (bpnd > BINDING_THRESHOLD) & (bpnd > _SURE * stderrs["BPND"])
+    binding &= (k2prime > 0) & np.isfinite(k2prime) & np.isfinite(error) & (error > 0)
+    if np.count_nonzero(binding) < _FEWEST:
+        msg = (
+            f"only {np.count_nonzero(binding)} voxels bind (BPND above {BINDING_THRESHOLD:g} and twice its error), too few to "
+            "estimate k2prime; give k2prime in 1/min"
+        )
+        raise InputError(msg)
+    order = np.argsort(k2prime[binding])
+    ordered = k2prime[binding][order].astype(float)
+    weights = 1.0 / error[binding][order].astype(float) ** 2
+    share = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
+    value = float(np.interp(0.5, share, ordered))
+    low, high = np.interp([0.1587, 0.8413], share, ordered)
+    effective = weights.sum() ** 2 / np.sum(weights**2)
+    # the standard error of a median is 1.2533 times that of a mean of as many normal values
+    return VoxelK2prime(value, float(1.2533 * 0.5 * (high - low) / np.sqrt(effective)), int(ordered.size))

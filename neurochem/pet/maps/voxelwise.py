@@ -1,0 +1,41 @@
+"""Any kinetic model in every voxel, by its regional fit: exact and slow."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neurochem.pet.maps.estimator import Solution, VoxelEstimator
+from neurochem.pet.maps.operators import frame_noise
+from neurochem.pet.model import KineticModel, ScanInputs, Target
+from neurochem.units import FloatArray
+
+
+class VoxelwiseFit(VoxelEstimator):
+    """The regional fit of each voxel in turn, for models without a blocked form.
+
+    A fit that goes wrong gives NaN; an estimate at the edge of its search keeps its value and counts as `edge`.
+    """
+
+    def __init__(self, inputs: ScanInputs, kinetic: KineticModel) -> None:
+        self.inputs, self.kinetic = inputs, kinetic
+        self.names = tuple(name for name in kinetic.reported if name != "DVR")
+        self.settings: Mapping[str, Any] = {"solver": "regional fit of every voxel"}
+        self._noise = frame_noise(inputs)
+
+    def solve(self, block: FloatArray, places: np.ndarray) -> Solution:
+        """Fit the voxels one after the other."""
+        values = {name: np.full(len(block), math.nan) for name in self.names}
+        stderrs = {name: np.full(len(block), math.nan) for name in self.names}
+        edge = np.zeros(len(block), dtype=bool)
+        for index, (place, means) in enumerate(zip(places, block, strict=True)):
+            target = Target(f"voxel {place}", means, self._noise)
+            prepared = self.kinetic.prepare([target], self.inputs)
+            fit = self.kinetic.fit(target, prepared)
+            if not fit.success:
+                continue
+            for name in self.names:
+                values[name][index], stderrs[name][index] = fit[name].value, fit[name].stderr
+            edge[index] = any(flag.name == "edge" for flag in fit.flags)
+        return Solution(values, stderrs, edge)
