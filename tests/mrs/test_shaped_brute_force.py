@@ -95,12 +95,12 @@ def two_dimensional(molecule, offsets, turned, weight, delays, edits=()):
 @pytest.mark.parametrize(("name", "points"), [("Lac", 9), ("GABA", 4)])
 def test_press_by_projection_equals_two_dimensional_brute_force(name, points, refocusing):
     molecule = dense(name)
-    offsets = positions(refocusing, points, 1.5)
+    offsets = positions(refocusing, points, 2.2)
     turned = [in_field(molecule, refocusing, offset, 2.7) for offset in offsets]
     delays = np.array([0.018, 0.036, 0.018]) * 2 - 5e-3 * np.array([0.5, 1.0, 0.5])
-    expected = two_dimensional(molecule, offsets, turned, 1.5 / points, delays)
+    expected = two_dimensional(molecule, offsets, turned, 2.2 / points, delays)
     found = packaged(
-        name, "press", echo_time_s=0.144, refocusing=refocusing, points_x=points, points_y=points, extent=1.5,
+        name, "press", echo_time_s=0.144, refocusing=refocusing, points_x=points, points_y=points, extent=2.2,
         slice_ppm=2.7,
     )  # fmt: skip
     assert np.abs(found - expected.sum(axis=(0, 1))).max() < 1e-6
@@ -118,16 +118,16 @@ def test_mega_press_with_shaped_pulses_equals_two_dimensional_brute_force(name, 
     molecule = dense(name)
     editing = pulse("gaussian", duration_s=0.014, points=40)
     on_ppm = {"Lac": 4.1, "GABA": 1.9}[name]
-    offsets = positions(refocusing, points, 1.5)
+    offsets = positions(refocusing, points, 2.2)
     turned = [in_field(molecule, refocusing, offset, 3.0) for offset in offsets]
     edit = in_field(molecule, editing, 0.0, on_ppm if condition == "on" else 7.5)
     # 90 at 0, 180 at 7 and 41, editing at 24 and 58 ms, echo at 68 ms
     delays = 1e-3 * np.array([7 - 2.5, 34 - 5 - 14, 27 - 2.5 - 14])
     edits = {1: [(1e-3 * (17 - 2.5 - 7), edit)], 2: [(1e-3 * (17 - 2.5 - 7), edit)]}.items()
-    expected = two_dimensional(molecule, offsets, turned, 1.5 / points, delays, edits).sum(axis=(0, 1))
+    expected = two_dimensional(molecule, offsets, turned, 2.2 / points, delays, edits).sum(axis=(0, 1))
     found = packaged(
         name, "mega-press", condition, echo_time_s=0.068, te1_s=0.014, edit_times_s=(0.024, 0.058), edit_pulse=editing,
-        edit_on_ppm=on_ppm, refocusing=refocusing, points_x=points, points_y=points, extent=1.5,
+        edit_on_ppm=on_ppm, refocusing=refocusing, points_x=points, points_y=points, extent=2.2,
     )  # fmt: skip
     assert np.abs(found - expected).max() < 1e-6
     assert np.abs(expected).max() > 0.3

@@ -170,6 +170,12 @@ def test_options_in_space_that_mean_nothing_are_refused(options, message):
         make_sequence("press", {"echo_time_s": 0.1, **options})
 
 
+def test_positions_that_miss_the_displaced_slice_are_refused():
+    narrow = pulse("sinc_gaussian", duration_s=0.010, points=64)
+    with pytest.raises(InputError, match=r"spin at 1.314 ppm is displaced by 0.53 slices.*Give extent=2.3 or more"):
+        simulate_basis("press", echo_time_s=0.1, refocusing=narrow, extent=1.5, metabolites=["Lac"], **SAMPLING)
+
+
 def test_an_option_given_under_two_names_is_refused():
     with pytest.raises(InputError, match="same option"):
         make_sequence("mega-press", {"echo_time_s": 0.068, "edit_pulse": GAUSSIAN, "editing": GAUSSIAN})

@@ -62,6 +62,12 @@ def read_pulse(
         If a line is damaged; the message names file, line and what is allowed.
     InputError
         If the waveform cannot be calibrated.
+
+    Notes
+    -----
+    Phases turn the axis of the pulse from x towards y, the sense in which spins of positive offset (higher shift) turn
+    here.  Scanners differ in that sign: a frequency-modulated pulse with an asymmetric profile may come out as its mirror
+    image about the carrier; `profile` shows which.
     """
     file = Path(path)
     if not file.is_file():

@@ -19,26 +19,32 @@ from neurochem.mrs.sequences.events import Pulse, SlicePulse
 from neurochem.mrs.spins.system import SpinSystem
 from neurochem.units import ComplexArray, FloatArray
 
-_POINTS, _EXTENT, _SLICE_PPM = 61, 2.0, 3.0
+_POINTS, _EXTENT, _SLICE_PPM = 61, 3.0, 3.0
 _AXES = {"refocusing_1": "points_x", "refocusing_2": "points_y", "refocusing_3": "points_z"}
 _SPATIAL = (*_AXES.values(), "extent", "slice_ppm")
 _OTHER_NAMES = {"edit_pulse": "editing", "edit_pulse_both": "editing_both"}
 
 
 @dataclass(frozen=True, slots=True)
-class RephasedPulse:
-    """An excitation pulse and the half of its slice gradient that is turned round after it.
+class PositionedPulse:
+    """A pulse at several positions of its slice gradient.
 
     Parameters
     ----------
     pulse : Pulse
-        Symmetric in time, so that half of the gradient's area rephases it.
+        What a spin feels.
     carrier_ppm : float
-        Shift of the carrier, which the rephasing gradient does not see.
+        Shift of the carrier, for which the slice is where it should be.
+    width_hz : float
+        The slice in units of frequency.
+    rephased : bool
+        Whether half of the gradient's area is turned round after the pulse: excitation by a pulse symmetric in time.
     """
 
     pulse: Pulse
     carrier_ppm: float
+    width_hz: float
+    rephased: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -46,15 +52,41 @@ class RephasedPulse:
         return self.pulse.duration_s
 
     def propagators(self, system: SpinSystem, offsets_hz: FloatArray) -> ComplexArray:
-        """Return the pulse's propagators, rephased, shape (n_offsets, D, D)."""
+        """Return the pulse's propagators, shape (n_offsets, D, D).
+
+        Raises
+        ------
+        InputError
+            If the slice of a spin, displaced by its shift, reaches beyond the positions.
+        """
         carrier_hz = (self.carrier_ppm - system.reference_ppm) * system.larmor_mhz
         gradient_hz = np.asarray(offsets_hz, dtype=float) + carrier_hz
+        if gradient_hz.size > 1:
+            self._check_range(gradient_hz, system.offsets_hz - carrier_hz, system)
+        unitary = self.pulse.propagators(system, offsets_hz)
+        if not self.rephased:
+            return unitary
         turn = np.exp(1j * np.pi * self.duration_s * np.multiply.outer(gradient_hz, system.space.total_m))
-        return turn[:, :, None] * self.pulse.propagators(system, offsets_hz)
+        return turn[:, :, None] * unitary
+
+    def _check_range(self, gradient_hz: FloatArray, distance_hz: FloatArray, system: SpinSystem) -> None:
+        # positions are the middles of equal intervals
+        half = 0.5 * np.ptp(gradient_hz) * gradient_hz.size / (gradient_hz.size - 1)
+        needed = 0.5 * self.width_hz + np.abs(distance_hz)
+        far = int(np.argmax(needed))
+        # a hundredth of a slice for rounding and heteronuclear couplings
+        if needed[far] > half + 0.01 * self.width_hz:
+            msg = (
+                f"slice of {self.width_hz:.4g} Hz around {self.carrier_ppm:g} ppm: a spin at {system.ppm[far]:.3f} ppm is "
+                f"displaced by {abs(distance_hz[far]) / self.width_hz:.2f} slices, beyond positions over "
+                f"{2 * half / self.width_hz:.3g} slices. Give extent={2.2 * needed[far] / self.width_hz:.2g} or more, and "
+                "more points, or a broader pulse."
+            )
+            raise InputError(msg)
 
     def fingerprint(self) -> str:
-        """Return the pulse's, and that it is rephased."""
-        return f"rephased {self.carrier_ppm!r} {self.pulse.fingerprint()}"
+        """Return the pulse's, and whether it is rephased."""
+        return f"{'rephased' if self.rephased else 'positioned'} {self.carrier_ppm!r} {self.pulse.fingerprint()}"
 
 
 def slice_pulse(
@@ -69,7 +101,8 @@ def slice_pulse(
     points : int
         Positions; 1 is the middle of the slice alone.  41 or more resolve the edges of common pulses.
     extent : float
-        Range of the positions in units of the slice, 1.5 or more to hold its edges and their displacement.
+        Range of the positions in units of the slice; it must hold the slice of every spin as displaced by its shift, and
+        should hold the soft edges too.
     slice_ppm : float
         Shift for which the slice is where it should be; others are displaced by their distance over the bandwidth.
 
@@ -83,7 +116,7 @@ def slice_pulse(
     Raises
     ------
     InputError
-        If the positions cannot mean anything.
+        If the positions cannot mean anything; on use, if a spin's slice reaches beyond them.
     """
     if not (isinstance(points, int | np.integer) and 1 <= points <= 10_000):
         msg = f"{pulse.name}: points is {points!r}; the number of positions must be a whole number from 1 to 10000."
@@ -96,9 +129,10 @@ def slice_pulse(
         raise InputError(msg)
     places = extent * (np.arange(points) - 0.5 * (points - 1)) / points
     weight = 1.0 if points == 1 else extent / points
-    turned = RephasedPulse(pulse, slice_ppm) if pulse.purpose == "excitation" else pulse
-    offsets = tuple(float(place) * pulse.bandwidth_hz for place in places)
-    return SlicePulse(turned, offsets, (weight,) * int(points), slice_ppm)
+    width = pulse.bandwidth_hz
+    placed = PositionedPulse(pulse, float(slice_ppm), width, rephased=pulse.purpose == "excitation")
+    offsets = tuple(float(place) * width for place in places)
+    return SlicePulse(placed, offsets, (weight,) * int(points), slice_ppm)
 
 
 def with_slices(name: str, fields: Collection[str], options: Mapping[str, Any]) -> dict[str, Any]:
