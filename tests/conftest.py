@@ -1,4 +1,5 @@
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real scans at {folder}; set NEUROCHEM_REAL_DATA to run this test")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Simulated lines go to a folder of the tests, never to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUROCHEM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -15,7 +15,9 @@ from neurochem.mrs.read import read, read_raw
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
 from neurochem.mrs.resonances import resonance_basis, resonance_names
 from neurochem.mrs.simulate import simulate, simulate_water
+from neurochem.mrs.simulate_basis import EditedBasis, simulate_basis, simulate_lines
 from neurochem.mrs.spectra import Acquisition, Spectrum, noise_sd
+from neurochem.mrs.spins import Molecule, read_spin_systems, spin_systems
 from neurochem.mrs.tissue import Tissue
 from neurochem.mrs.water import WaterAmplitude, water_amplitude
 
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Acquisition",
     "Basis",
+    "EditedBasis",
     "MeasuredMacromolecules",
+    "Molecule",
     "Preprocessed",
     "Relaxation",
     "Spectrum",
@@ -47,13 +51,17 @@ __all__ = [
     "read",
     "read_basis",
     "read_raw",
+    "read_spin_systems",
     "relaxation_set",
     "relaxation_sets",
     "resonance_basis",
     "resonance_names",
     "signal_fraction",
     "simulate",
+    "simulate_basis",
+    "simulate_lines",
     "simulate_water",
+    "spin_systems",
     "water_amplitude",
     "water_scaled",
     "write",
