@@ -195,7 +195,8 @@ def simulate_basis(  # noqa: PLR0913 - keywords of one simulation
         False for no progress bar; by default there is one on a terminal where the work takes more than a second.
     **timing
         Times and pulses of the sequence: echo_time_s, te1_s, mixing_time_s, inversion_times_s, edit_on_ppm, ...; shaped
-        pulses of `neurochem.mrs.pulses` as `editing=...`, or as `refocusing=...`, which is simulated over its slices.
+        pulses of `neurochem.mrs.pulses` as `editing=...`, or as `refocusing=...`, which is simulated over its slices
+        (61 positions an axis, `points_x`, `points_y`; `extent` and `slice_ppm` as in `sequences.slice_pulse`).
 
     Returns
     -------

@@ -73,8 +73,8 @@ def test_semi_laser_with_adiabatic_pulses_in_space_equals_brute_force():
         "Asp", "semi-laser", echo_time_s=sum(echoes), echo_times_s=echoes, refocusing=passage, points_x=3, points_y=3,
         extent=1.2, slice_ppm=2.5,
     )  # fmt: skip
-    # 1e-8 is what a propagator promises at 3 T; Asp has the strongest coupling of all metabolites
-    assert np.abs(found - expected).max() < 1e-7
+    # measured 2e-9 for three protons
+    assert np.abs(found - expected).max() < 1e-8
 
 
 @pytest.fixture(scope="module")
