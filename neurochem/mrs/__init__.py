@@ -10,15 +10,18 @@ from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.nifti import write
 from neurochem.mrs.nulled import MeasuredMacromolecules, measured_macromolecules
 from neurochem.mrs.preprocess import Preprocessed, preprocess
+from neurochem.mrs.pulses import ShapedPulse, dual_band, pulse, pulse_shapes, read_pulse
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
 from neurochem.mrs.read import read, read_raw
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
 from neurochem.mrs.resonances import resonance_basis, resonance_names
+from neurochem.mrs.sequences import slice_pulse
 from neurochem.mrs.simulate import simulate, simulate_water
 from neurochem.mrs.simulate_basis import EditedBasis, simulate_basis, simulate_lines
 from neurochem.mrs.spectra import Acquisition, Spectrum, noise_sd
 from neurochem.mrs.spins import Molecule, read_spin_systems, spin_systems
 from neurochem.mrs.tissue import Tissue
+from neurochem.mrs.voxel import TissueShares, VoxelMask, label_map, tissue_from_maps, voxel_mask
 from neurochem.mrs.water import WaterAmplitude, water_amplitude
 
 if TYPE_CHECKING:
@@ -34,12 +37,17 @@ __all__ = [
     "Molecule",
     "Preprocessed",
     "Relaxation",
+    "ShapedPulse",
     "Spectrum",
     "Times",
     "Timing",
     "Tissue",
+    "TissueShares",
+    "VoxelMask",
     "WaterAmplitude",
+    "dual_band",
     "fit",
+    "label_map",
     "macromolecule_ratios",
     "macromolecule_sets",
     "macromolecules",
@@ -47,9 +55,12 @@ __all__ = [
     "noise_sd",
     "plot_fit",
     "preprocess",
+    "pulse",
+    "pulse_shapes",
     "quantify",
     "read",
     "read_basis",
+    "read_pulse",
     "read_raw",
     "read_spin_systems",
     "relaxation_set",
@@ -61,7 +72,10 @@ __all__ = [
     "simulate_basis",
     "simulate_lines",
     "simulate_water",
+    "slice_pulse",
     "spin_systems",
+    "tissue_from_maps",
+    "voxel_mask",
     "water_amplitude",
     "water_scaled",
     "write",
