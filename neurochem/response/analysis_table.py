@@ -15,6 +15,8 @@ from neurochem.response.scales import Scale
 from neurochem.response.validation import BASELINE, marker_label
 
 AT = ("baseline", "change")
+FLAGGED_CHOICES = ("keep", "drop")
+FLAGGED_SCAN = "scan flagged by quality control"
 # Columns of the analysis that hold the outcome or what comes after it.
 _NOT_COVARIATES = frozenset(
     {"outcome", "endpoint_score", "marker", "marker_se", "baseline_marker_se", "flagged", "se_source", "no_marker"}
@@ -39,10 +41,13 @@ class Question:
     marker_visit: str | None = None
     adjust_severity: bool = True
     adjust_arm: bool = True
+    flagged: str = "keep"
 
     def __post_init__(self) -> None:
         if self.at not in AT:
             raise unknown_name(self.at, AT, kind="at")
+        if self.flagged not in FLAGGED_CHOICES:
+            raise unknown_name(self.flagged, FLAGGED_CHOICES, kind="choice for flagged scans")
         if isinstance(self.covariates, str):
             msg = f"covariates is the text '{self.covariates}'; give a list of names, for example ['age', 'sex']"
             raise InputError(msg)
@@ -243,6 +248,8 @@ def _reason(row: pd.Series, needed: Sequence[str], question: Question, endpoint:
         return "baseline score is not above zero, percent change is undefined"
     if row["no_marker"]:
         return str(row["no_marker"])
+    if row["flagged"] and question.flagged == "drop":
+        return FLAGGED_SCAN
     missing = [name for name in needed if pd.isna(row[name])]
     return f"{missing[0]} missing" if missing else ""
 
@@ -257,7 +264,7 @@ def record_of(question: Question, table: AnalysisTable) -> dict[str, Any]:
         "marker_unit": table.unit, "baseline_visit": question.baseline_visit, "endpoint_visit": table.endpoint_visit,
         "marker_visit": table.marker_visit, "adjusted_for": list(table.terms), "data_flow": dict(table.flow),
         "dropped": [{"participant_id": person, "reason": reason} for person, reason in table.dropped],
-        "se_sources": dict(table.se_sources),
+        "se_sources": dict(table.se_sources), "flagged": question.flagged,
     }  # fmt: skip
     if kind.name == "remission":
         record["remission_rule"] = table.scale.remission.text

@@ -1,18 +1,28 @@
 """How a marker at baseline, or its change under treatment, goes with the treatment's outcome."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from neurochem.errors import unknown_name
 from neurochem.quality import Flag
-from neurochem.response.analysis_table import AnalysisTable, Question, analysis_table, record_of
+from neurochem.response.analysis_table import (
+    FLAGGED_SCAN,
+    AnalysisTable,
+    Question,
+    analysis_table,
+    record_of,
+)
 from neurochem.response.cohort import Cohort
 from neurochem.response.covariates import encode_covariates
+from neurochem.response.linear import t_test_p
 from neurochem.response.model_data import Labels, ModelData
 from neurochem.response.outcomes import OUTCOME_TYPES
-from neurochem.response.regression import Inference, fit_model
+from neurochem.response.regression import Inference, fit_model, with_test_retest
 from neurochem.response.validation import BASELINE
 from neurochem.results import FitResult
 
@@ -27,8 +37,12 @@ def associate(  # noqa: PLR0913 - each keyword is one choice of the analysis and
     at: str = "baseline",
     outcome_type: str = "change",
     covariates: Sequence[str] = (),
-    error: str = "none",
+    error: str = "ml",
     robust: str = "HC3",
+    test_retest_sd: float = 0.0,
+    flagged: str = "keep",
+    clusters: str | None = None,
+    penalty: str = "auto",
     baseline_visit: str = BASELINE,
     endpoint_visit: str | None = None,
     marker_visit: str | None = None,
@@ -55,9 +69,20 @@ def associate(  # noqa: PLR0913 - each keyword is one choice of the analysis and
     covariates : sequence of str
         More columns of people, or of the baseline session, to adjust for.
     error : str
-        Model of the marker's measurement error; "none" leaves the slope attenuated.
+        How the scans' standard errors enter: "ml" (maximum likelihood), "reml", "rc", "simex", or "none", which leaves
+        the slope attenuated. As for `regress`; where no scan has a standard error it is "none". With at="change" the
+        errors of both scans enter, the baseline's in the change and in the baseline value alike.
     robust : str
-        "HC3" or "classical" standard errors of the continuous outcomes.
+        "HC3", "classical" or "cluster" standard errors of least squares.
+    test_retest_sd : float
+        SD of one person's true value from day to day, in the marker's unit; added in quadrature to every scan's error.
+    flagged : str
+        "keep" or "drop" the scans that quality control flagged; a flag says how many there are.
+    clusters : str, optional
+        Column of people whose levels share what the model leaves out (site, family), for robust="cluster".
+    penalty : str
+        Yes-or-no outcomes without error correction: "auto" (Firth's where events are few or classes separate),
+        "firth" or "none".
     baseline_visit, endpoint_visit : str
         Visits of the two scores; the endpoint may be left out where there is one later visit only.
     marker_visit : str, optional
@@ -68,10 +93,11 @@ def associate(  # noqa: PLR0913 - each keyword is one choice of the analysis and
     Returns
     -------
     FitResult
-        Model "OLS" or "logistic". `fit["slope"]` is the marker's; its p is `diagnostics["p_value"]`. Further
+        Model "structural", "OLS", "logistic" ... `fit["slope"]` is the marker's; its p is `diagnostics["p_value"]`. Further
         estimates: intercept, every covariate ("arm[ssri]" against `settings["reference_levels"]`),
         standardised_slope, partial_r or odds_ratio. `settings` holds who was dropped and why, and every row with the
-        marker's standard error. `success` is False, with a flag, where there are too few rows, or classes separate.
+        marker's standard error. `success` is False, with a flag, where there are too few rows; a slope that the data do
+        not identify has an infinite interval and a flag.
 
     Raises
     ------
@@ -84,20 +110,28 @@ def associate(  # noqa: PLR0913 - each keyword is one choice of the analysis and
     but the baseline score, whose coefficient differs by exactly one. Percent change divides by an error-prone baseline
     and is offered as a secondary outcome; response and remission throw information away (about a third at a median cut).
 
-    The slope is an association. Noise of the scans shrinks it by about `diagnostics["reliability"]`.
+    The slope is an association. Noise of the scans shrinks the uncorrected one (`diagnostics["naive_slope"]`) by about
+    `diagnostics["reliability"]`.
     """
     question = Question(
         outcome=outcome, marker=marker, region=region, model=model, at=at, outcome_type=outcome_type,
         covariates=covariates if isinstance(covariates, str) else tuple(covariates),  # type: ignore[arg-type] # refused
         baseline_visit=baseline_visit, endpoint_visit=endpoint_visit, marker_visit=marker_visit,
-        adjust_severity=adjust_severity, adjust_arm=adjust_arm,
+        adjust_severity=adjust_severity, adjust_arm=adjust_arm, flagged=flagged,
     )  # fmt: skip
     binary = OUTCOME_TYPES[question.outcome_type].binary
-    inference = Inference("binomial" if binary else "gaussian", error, robust)
-    return answer(cohort, question, inference)
+    inference = Inference("binomial" if binary else "gaussian", error, robust, penalty)
+    return answer(cohort, question, inference, test_retest_sd=test_retest_sd, clusters=clusters)
 
 
-def answer(cohort: Cohort, question: Question, inference: Inference) -> FitResult:
+def answer(
+    cohort: Cohort,
+    question: Question,
+    inference: Inference,
+    *,
+    test_retest_sd: float = 0.0,
+    clusters: str | None = None,
+) -> FitResult:
     """Return the fit of one question; what `associate` does after its keywords are put together."""
     table = analysis_table(cohort, question)
     rows = table.rows
@@ -109,12 +143,55 @@ def answer(cohort: Cohort, question: Question, inference: Inference) -> FitResul
         covariates=covariates,
         ids=tuple(rows["participant_id"]),
         error_covariates=tuple(i for i, name in enumerate(covariates.names) if name == "baseline_marker"),
+        clusters=_clusters(cohort, rows["participant_id"], clusters),
     )
+    data = with_scan_errors(data, rows, question.at, test_retest_sd)
     settings = record_of(question, table)
     settings["reference_levels"] = dict(covariates.references)
     settings["terms"] = list(covariates.names)
+    settings["test_retest_sd"] = test_retest_sd
     fit = fit_model(data, _labels(question, table), inference, settings)
-    return replace(fit, flags=(*fit.flags, *_left_out(covariates.left_out)))
+    return replace(fit, flags=(*fit.flags, *_flagged_scans(table, question), *_left_out(covariates.left_out)))
+
+
+def with_scan_errors(data: ModelData, rows: pd.DataFrame, at: str, test_retest_sd: float) -> ModelData:
+    """Return the rows with the errors of the scans: for a change those of both, shared with the baseline value.
+
+    Notes
+    -----
+    For d = w1 - w0 beside w0: var(d) = s0^2 + s1^2, var(w0) = s0^2, cov(d, w0) = -s0^2, where s^2 is a scan's squared
+    standard error plus the day-to-day variance.
+    """
+    if at == "baseline":
+        return with_test_retest(data, test_retest_sd)
+    if not data.error_covariates:
+        return with_test_retest(data, math.sqrt(2.0) * test_retest_sd)
+    first = rows["baseline_marker_se"].to_numpy(dtype=float) ** 2 + test_retest_sd**2
+    both = data.stderr**2 + 2.0 * test_retest_sd**2
+    noise = np.empty((data.outcome.size, 2, 2))
+    noise[:, 0, 0], noise[:, 1, 1] = both, first
+    noise[:, 0, 1] = noise[:, 1, 0] = -first
+    return replace(data, stderr=np.sqrt(both), error_covariance=noise)
+
+
+def _clusters(cohort: Cohort, people: pd.Series, column: str | None) -> tuple[str, ...]:
+    if column is None:
+        return ()
+    table = cohort.people.set_index("participant_id")
+    if column not in table.columns:
+        raise unknown_name(column, [str(name) for name in table.columns], kind="column of people")
+    return tuple(str(name) for name in table[column].reindex(people))
+
+
+def _flagged_scans(table: AnalysisTable, question: Question) -> tuple[Flag, ...]:
+    """Return how many values come from scans that quality control flagged, and what was done with them."""
+    kept = table.flow["flagged_scans_used"]
+    if question.flagged == "drop":
+        gone = sum(reason == FLAGGED_SCAN for _, reason in table.dropped)
+        message = f"{gone} patients with a scan that quality control flagged were dropped"
+        return (Flag("flagged_scans_dropped", message, "info"),) if gone else ()
+    message = f"{kept} of {table.flow['used']} values come from scans that quality control flagged; they were kept"
+    return (Flag("flagged_scans_kept", message, "info"),) if kept else ()
 
 
 def _labels(question: Question, table: AnalysisTable) -> Labels:
@@ -154,15 +231,19 @@ def analysis_rows(fit: FitResult) -> pd.DataFrame:
 def coefficient_table(fit: FitResult) -> pd.DataFrame:
     """Return one row a coefficient: term, estimate, stderr, unit, t, p, low95, high95.
 
-    p is that of t (or z) for covariates; for the slope of a logistic model it is the likelihood ratio's.
+    p is that of t (or z) for covariates, with the small-sample factor of a likelihood; for the slope it is that of the
+    fit, `diagnostics["p_value"]`.
     """
-    from neurochem.response.linear import t_test_p
-
     rows = []
+    factor = fit.diagnostics.get("stderr_factor", 1.0)
     for name in fit.covariance_names or tuple(fit.estimates):
         estimate = fit[name]
         low, high = estimate.interval(0.95)
-        p = fit.diagnostics["p_value"] if name == "slope" else t_test_p(estimate.value, estimate.stderr, estimate.dof)
+        p = (
+            fit.diagnostics["p_value"]
+            if name == "slope"
+            else t_test_p(estimate.value, factor * estimate.stderr, estimate.dof)
+        )
         ratio = estimate.value / estimate.stderr if estimate.stderr else float("nan")
         rows.append(
             {"term": name, "estimate": estimate.value, "stderr": estimate.stderr, "unit": estimate.unit, "t": ratio,

@@ -5,11 +5,18 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from neurochem.response.model_data import is_binary
 from neurochem.response.outcomes import OUTCOME_TYPES
 from neurochem.results import Estimate, FitResult
 
 # From here on noise of the scans shrinks a slope so little that it is not worth a warning.
 NOTABLE_RELIABILITY = 0.95
+_METHODS = {
+    "ml": "maximum likelihood", "reml": "restricted maximum likelihood", "rc": "regression calibration",
+    "simex": "simulation extrapolation",
+}  # fmt: skip
+# Notes without which a reader would misjudge the sample.
+_NOTES = ("flagged_scans_kept", "flagged_scans_dropped", "influential_person", "firth")
 
 
 def describe(fit: FitResult) -> str:
@@ -32,6 +39,7 @@ def describe(fit: FitResult) -> str:
         sentences += [_family(fit), _noise(fit)]
     sentences.append(_left_out(fit.settings))
     sentences += [_sentence(flag.message) for flag in fit.flags if flag.severity == "warning"]
+    sentences += [_sentence(flag.message) for flag in fit.flags if flag.name in _NOTES]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -53,12 +61,14 @@ def _association(fit: FitResult) -> str:
 
 
 def _direction(fit: FitResult, slope: float) -> str:
-    if fit.model == "logistic":
+    if is_binary(fit):
         return "more frequent" if slope > 0 else "less frequent"
     return "a higher" if slope > 0 else "a lower"
 
 
 def _numbers(fit: FitResult, slope: Estimate, low: float, high: float) -> str:
+    if math.isnan(slope.value):
+        return f"the data do not identify the slope ({_p(fit.diagnostics['p_value'])})"
     unit = f" {slope.unit}" if slope.unit else ""
     text = f"slope {slope.value:.3g}{unit} (95 % interval {low:.3g} to {high:.3g}, {_p(fit.diagnostics['p_value'])})"
     if "odds_ratio" in fit:
@@ -121,20 +131,37 @@ def _noise(fit: FitResult) -> str:
     text = f"Reliability of the marker given the other terms is {share:.2f} (tau^2 / (tau^2 + mean s^2))"
     if share >= NOTABLE_RELIABILITY:
         return f"{text}: noise of the scans hardly changes the slope."
+    if fit.settings.get("error", "none") != "none":
+        return f"{text}{_corrected(fit)}"
+    return f"{text}{_uncorrected(fit, share)}"
+
+
+def _corrected(fit: FitResult) -> str:
+    """Return what the correction did; a wider interval is its price, and it makes no finding stronger."""
+    how = _METHODS[str(fit.settings["error"])]
+    naive = fit.diagnostics.get("naive_slope", math.nan)
+    words = f": the slope and its interval are corrected for the noise of the scans by {how}"
+    if math.isnan(naive):
+        return f"{words}; the correction assumes that the scans' standard errors are right."
+    p = _p(fit.diagnostics["naive_p"])
+    return f"{words} (without correction {naive:.3g}, {p}); the correction assumes that the scans' standard errors are right."
+
+
+def _uncorrected(fit: FitResult, share: float) -> str:
     if share <= 0.0 and fit.settings.get("at") == "change":
         return (
-            f"{text}: the change spreads no more than the noise of the scans, so its slope must not be read as that of "
+            ": the change spreads no more than the noise of the scans, so its slope must not be read as that of "
             "a change; it borrows from the level of the marker, which the noisy baseline value does not hold constant."
         )
     if share <= 0.0:
-        return f"{text}: the spread of the marker is no larger than the noise of the scans, so the slope says nothing."
+        return ": the spread of the marker is no larger than the noise of the scans, so the slope says nothing."
     if fit.settings.get("at") == "change":
         return (
-            f"{text}: noise of the scans shrinks the slope towards zero, to about {100 * share:.0f} % of its true size, "
+            f": noise of the scans shrinks the slope towards zero, to about {100 * share:.0f} % of its true size, "
             "and mixes it with that of the baseline value, which shares its error; it is not corrected."
         )
     return (
-        f"{text}: noise of the scans shrinks the slope to about {100 * share:.0f} % of its true size, "
+        f": noise of the scans shrinks the slope to about {100 * share:.0f} % of its true size, "
         "and the interval does not cover that; it is not corrected."
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurochem.quality import Flag
+from neurochem.response.influence import influence_record, leverage
 from neurochem.response.model_data import (
     INTERCEPT,
     SLOPE,
@@ -25,6 +26,7 @@ from neurochem.units import FloatArray
 
 MODEL = "OLS"
 _FISHER_LEVELS = (0.90, 0.95, 0.99)
+_ENOUGH_CLUSTERS = 20
 
 
 def fit_linear(data: ModelData, labels: Labels, *, robust: str, settings: Mapping[str, Any]) -> FitResult:
@@ -37,7 +39,7 @@ def fit_linear(data: ModelData, labels: Labels, *, robust: str, settings: Mappin
     labels : Labels
         Names and units.
     robust : str
-        "HC3" or "classical".
+        "HC3", "classical" or "cluster" (the data then name the cluster of each person).
     settings : mapping
         Goes into the record of the result.
 
@@ -55,22 +57,25 @@ def fit_linear(data: ModelData, labels: Labels, *, robust: str, settings: Mappin
     data = data.sorted()
     model = OLS(data.outcome, data.design).fit()
     covariance, kind, flags = _covariance(model, data, robust)
-    dof = float(model.df_resid)
+    dof = float(model.df_resid) if kind != "cluster" else float(len(set(data.clusters)) - 1)
     estimates = _estimates(data, labels, model.params, covariance, dof)
     classical_t = float(model.params[0] / model.bse[0])
-    estimates.update(_derived(data, labels, estimates[SLOPE], classical_t, dof))
+    estimates.update(_derived(data, labels, estimates[SLOPE], classical_t, float(model.df_resid)))
     reliability, low = reliability_record(data)
+    record, largest, note = influence_record(
+        data, model.params, _without_each(model, data.design), estimates[SLOPE], np.asarray(model.cov_params())
+    )
     centred = data.covariates.matrix - data.covariates.matrix.mean(axis=0)
     shift = centred @ model.params[2:]
     return FitResult(
-        model=MODEL, name=labels.name, estimates=estimates, flags=(*flags, *low),
+        model=MODEL, name=labels.name, estimates=estimates, flags=(*flags, *note, *low),
         axis=replace(marker_axis(data, labels), data_name=labels.outcome + (", adjusted" if centred.size else "")),
         data=data.outcome - shift, fitted=model.fittedvalues - shift, weights=np.ones(data.outcome.size),
         used=np.ones(data.outcome.size, dtype=bool), covariance=covariance, covariance_names=data.names,
-        diagnostics={**_diagnostics(model, estimates[SLOPE], classical_t), **reliability},
+        diagnostics={**_diagnostics(model, estimates[SLOPE], classical_t), **reliability, **largest},
         settings={
             **settings, "inference": kind, "rows": row_record(data),
-            "covariate_means": data.covariates.matrix.mean(axis=0).tolist(),
+            "covariate_means": data.covariates.matrix.mean(axis=0).tolist(), "influence": record,
         },
     )  # fmt: skip
 
@@ -80,8 +85,9 @@ def _covariance(model: Any, data: ModelData, robust: str) -> tuple[FloatArray, s
     classical = np.asarray(model.cov_params())
     if robust == "classical":
         return classical, "classical", ()
-    leverage = _leverage(data.design)
-    alone = leverage > 1.0 - 1e-9
+    if robust == "cluster":
+        return _clustered(model, data)
+    alone = leverage(data.design) > 1.0 - 1e-9
     if not alone.any():
         return np.asarray(model.cov_HC3), "HC3", ()
     who = ", ".join(data.ids[index] for index in np.flatnonzero(alone))
@@ -89,9 +95,23 @@ def _covariance(model: Any, data: ModelData, robust: str) -> tuple[FloatArray, s
     return classical, "classical", (Flag("leverage_one", message),)
 
 
-def _leverage(design: FloatArray) -> FloatArray:
-    basis = np.linalg.qr(design / np.linalg.norm(design, axis=0))[0]
-    return np.einsum("ij,ij->i", basis, basis)
+def _clustered(model: Any, data: ModelData) -> tuple[FloatArray, str, tuple[Flag, ...]]:
+    """Return the covariance that allows people of one cluster (site, family) to share what the model leaves out."""
+    codes = np.unique(np.asarray(data.clusters), return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    found = np.asarray(model.get_robustcov_results(cov_type="cluster", groups=codes).cov_params())
+    if count >= _ENOUGH_CLUSTERS:
+        return found, "cluster", ()
+    message = f"only {count} clusters: cluster errors are too small below about {_ENOUGH_CLUSTERS}, even with t of "
+    message += f"{count - 1} degrees of freedom; put the cluster in the model as a covariate"
+    return found, "cluster", (Flag("few_clusters", message),)
+
+
+def _without_each(model: Any, design: FloatArray) -> FloatArray:
+    """Return the coefficients with each person left out, exactly: b - (X'X)^-1 x e / (1 - h)."""
+    hat = leverage(design)
+    left = model.resid / np.where(hat > 1.0 - 1e-9, np.nan, 1.0 - hat)
+    return model.params - (left[:, None] * design) @ np.asarray(model.normalized_cov_params)
 
 
 def _estimates(
@@ -135,7 +155,7 @@ def _diagnostics(model: Any, slope: Estimate, classical_t: float) -> dict[str, f
         "p_value": t_test_p(slope.value, slope.stderr, slope.dof),
         "p_classical": float(model.pvalues[0]),
         "stderr_classical": float(model.bse[0]),
-        "f2": classical_t**2 / slope.dof,
+        "f2": classical_t**2 / float(model.df_resid),
         "r_squared": float(model.rsquared),
         "residual_sd": math.sqrt(float(model.mse_resid)),
     }

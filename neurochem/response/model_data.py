@@ -1,5 +1,6 @@
 """What a regression is given, and the checks that come before any fit."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,7 +31,13 @@ class ModelData:
     ids : tuple of str
         One name a row.
     error_covariates : tuple of int
-        Columns of the covariates that share the marker's error (its own baseline) and stay out of its reliability.
+        Columns of the covariates that carry error themselves (the marker's own baseline, a noisy confounder); they stay
+        out of the marker's reliability.
+    error_covariance : array, shape (n, 1 + e, 1 + e), optional
+        Covariance of the errors of the marker and of those e columns, in that order; by default the marker's error
+        alone. NaN where unknown.
+    clusters : tuple of str
+        Cluster of each row (site, family); empty when there are none.
     """
 
     outcome: FloatArray
@@ -39,6 +46,8 @@ class ModelData:
     covariates: Covariates
     ids: tuple[str, ...]
     error_covariates: tuple[int, ...] = ()
+    error_covariance: FloatArray | None = None
+    clusters: tuple[str, ...] = ()
 
     def sorted(self) -> "ModelData":
         """Return the rows by marker, then outcome, so that the order in which people came changes nothing."""
@@ -47,7 +56,16 @@ class ModelData:
         return replace(
             self, outcome=self.outcome[order], marker=self.marker[order], stderr=self.stderr[order],
             covariates=covariates, ids=tuple(self.ids[i] for i in order),
+            error_covariance=None if self.error_covariance is None else self.error_covariance[order],
+            clusters=tuple(self.clusters[i] for i in order) if self.clusters else (),
         )  # fmt: skip
+
+    @property
+    def noise(self) -> FloatArray:
+        """Covariance of the errors of the marker and of the noisy covariates, shape (n, 1 + e, 1 + e)."""
+        if self.error_covariance is not None:
+            return self.error_covariance
+        return np.square(self.stderr)[:, None, None]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,32 +162,53 @@ def failed_fit(model: str, data: ModelData, labels: Labels, flag: Flag, settings
 
 def row_record(data: ModelData) -> dict[str, list[Any]]:
     """Return the rows of a model for its record, the marker's standard errors among them."""
-    return {
+    record = {
         "participant_id": list(data.ids),
         "outcome": data.outcome.tolist(),
         "marker": data.marker.tolist(),
         "marker_se": data.stderr.tolist(),
         "covariates": data.covariates.matrix.tolist(),
     }
+    if data.error_covariance is not None:
+        record["error_covariates"] = list(data.error_covariates)
+        record["error_covariance"] = data.error_covariance.tolist()
+    return record
 
 
-def reliability_record(data: ModelData) -> tuple[dict[str, float], tuple[Flag, ...]]:
+def reliability_record(data: ModelData, *, corrected: bool = False) -> tuple[dict[str, float], tuple[Flag, ...]]:
     """Return the reliability of the marker given the covariates, and a flag where it is low."""
     shared = set(data.error_covariates)
     others = [index for index in range(len(data.covariates.names)) if index not in shared]
     found = conditional_reliability(data.marker, data.stderr, data.covariates.matrix[:, others])
     numbers = {
-        "reliability": found.value, "tau2": found.tau2, "mean_se2": found.mean_se2, "n_with_se": float(found.known),
+        "reliability": found.value, "reliability_low95": found.low, "reliability_high95": found.high,
+        "tau2": found.tau2, "mean_se2": found.mean_se2, "n_with_se": float(found.known),
     }  # fmt: skip
     if not found.value < LOW_RELIABILITY:
         return numbers, ()
     if found.tau2 <= 0.0:
         message = "the scans' errors explain all of the spread of the marker: people cannot be told apart by it"
         return numbers, (Flag("no_spread_beyond_noise", message, parameter=SLOPE),)
-    message = f"reliability of the marker is {found.value:.2f}: the slope is shrunk to about that share of the true one"
+    message = f"reliability of the marker is {found.value:.2f}: "
+    message += (
+        "more than half of its spread is noise, and the correction rests on the standard errors of the scans"
+        if corrected
+        else "the slope is shrunk to about that share of the true one"
+    )
     return numbers, (Flag("low_reliability", message, parameter=SLOPE),)
 
 
 def marker_axis(data: ModelData, labels: Labels) -> Axis:
     """Return the marker as the horizontal axis."""
     return Axis(data.marker, labels.marker, labels.marker_unit, labels.outcome, labels.outcome_unit)
+
+
+def is_binary(fit: FitResult) -> bool:
+    """Say whether a fit is of a yes-or-no outcome, its slope in log-odds."""
+    return str(fit.settings.get("outcome_family", "binomial" if "logistic" in fit.model else "gaussian")) == "binomial"
+
+
+def true_sd(data: ModelData) -> float:
+    """Return the SD of the true marker between people: that of the measured one less the mean error variance."""
+    noise = float(np.nanmean(np.square(data.stderr))) if np.isfinite(data.stderr).any() else 0.0
+    return math.sqrt(max(float(np.var(data.marker, ddof=1)) - noise, 0.0))

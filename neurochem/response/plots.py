@@ -9,6 +9,7 @@ import numpy as np
 from neurochem.errors import InputError
 from neurochem.figures import BLACK, BLUE, GREY, VERMILLION, label, new_axes
 from neurochem.response.family import family_frame
+from neurochem.response.model_data import is_binary
 from neurochem.results import FitResult
 from neurochem.units import FloatArray
 
@@ -40,9 +41,10 @@ def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "
     InputError
         If there is nothing to draw, or continuous and yes-or-no outcomes are mixed, whose slopes share no axis.
     """
-    models = {fit.model for fit in results.values()}
-    if len(models) != 1:
-        msg = f"results hold {', '.join(sorted(models)) or 'nothing'}; give associations of one kind of outcome"
+    kinds = {is_binary(fit) for fit in results.values()}
+    if len(kinds) != 1:
+        models = sorted({fit.model for fit in results.values()})
+        msg = f"results hold {', '.join(models) or 'nothing'}; give associations of one kind of outcome"
         raise InputError(msg)
     table = family_frame(results)
     ax = new_axes(10.5, 1.3 + 0.42 * len(table)) if ax is None else ax
@@ -57,7 +59,7 @@ def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "
         ax.annotate(text, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     ax.set_yticks(rows, [f"{name}  n = {n}" for name, n in zip(table["name"], table["n"], strict=True)], fontsize=9)
     ax.set_ylim(-0.6, len(table) - 0.4)
-    _label_forest(ax, results, models.pop())
+    _label_forest(ax, results, binary=kinds.pop())
     return ax
 
 
@@ -82,10 +84,10 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"= {value:.2g}"
 
 
-def _label_forest(ax: "Axes", results: Mapping[str, FitResult], model: str) -> None:
+def _label_forest(ax: "Axes", results: Mapping[str, FitResult], *, binary: bool) -> None:
     settings = next(iter(results.values())).settings
     outcome = f"{settings.get('outcome_label', 'outcome')} {str(settings.get('outcome_type', '')).replace('_', ' ')}"
-    if model == "logistic":
+    if binary:
         ax.set_xlabel("log-odds per SD of the marker, 95 % interval")
     else:
         ax.set_xlabel("SD of the outcome per SD of the marker, 95 % interval")
@@ -137,17 +139,17 @@ def plot_association(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
     centre, low, high = _line(fit, grid)
     ax.fill_between(grid, low, high, color=VERMILLION, alpha=0.18, linewidth=0, label="95 % band")
     ax.plot(grid, centre, color=VERMILLION, linewidth=1.8, label=_slope_text(fit))
-    if fit.model == "logistic":
+    if is_binary(fit):
         # room above the people at 1, where no point can be
         ax.set_ylim(-0.12, 1.42)
         ax.set_yticks(np.linspace(0.0, 1.0, 6))
-    ax.legend(frameon=False, fontsize=8, loc="upper left" if fit.model == "logistic" else "best")
+    ax.legend(frameon=False, fontsize=8, loc="upper left" if is_binary(fit) else "best")
     return ax
 
 
 def _height(fit: FitResult) -> FloatArray:
     """Return where people are drawn: at their outcome, those at 0 and 1 a little apart so that none hides another."""
-    if fit.model != "logistic":
+    if not is_binary(fit):
         return np.asarray(fit.data)
     steps = 0.018 * (np.arange(fit.data.size) % 5)
     return np.where(fit.data > 0.5, 1.0 + steps, -steps)
@@ -158,18 +160,27 @@ def _line(fit: FitResult, grid: FloatArray) -> tuple[FloatArray, FloatArray, Flo
     means = np.array([float(value) for value in fit.settings["covariate_means"]])
     points = np.column_stack([grid, np.ones(grid.size), np.tile(means, (grid.size, 1))])
     values = points @ np.array([fit[name].value for name in fit.covariance_names])
-    spread = np.sqrt(np.einsum("ij,jk,ik->i", points, fit.covariance, points))
-    unit = fit["intercept"]
-    half = 0.5 * np.subtract(*unit.interval(0.95)[::-1]) / unit.stderr * spread
+    # an unidentified slope has an endless covariance and no band
+    covariance = np.where(np.isfinite(fit.covariance), fit.covariance, np.nan)
+    spread = np.sqrt(np.einsum("ij,jk,ik->i", points, covariance, points))
+    half = _quantile(fit["intercept"].dof) * fit.diagnostics.get("stderr_factor", 1.0) * spread
     lines = (values, values - half, values + half)
-    if fit.model == "logistic":
+    if is_binary(fit):
         from scipy.special import expit
 
         return expit(lines[0]), expit(lines[1]), expit(lines[2])
     return lines
 
 
+def _quantile(dof: float) -> float:
+    from scipy import special
+
+    return float(special.ndtri(0.975) if np.isinf(dof) else special.stdtrit(dof, 0.975))
+
+
 def _slope_text(fit: FitResult) -> str:
     slope = fit["slope"]
     low, high = slope.interval(0.95)
+    if np.isnan(slope.value):
+        return "the data do not identify the slope"
     return f"slope {slope.value:.3g} [{low:.3g}, {high:.3g}] {slope.unit}, p {_p(fit.diagnostics['p_value'])}"

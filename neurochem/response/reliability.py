@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from neurochem.units import FloatArray
 
@@ -20,12 +21,16 @@ class Reliability:
         mean squared standard error, in the squared unit of the marker.
     known : int
         Number of rows whose standard error is known and finite; the others do not enter.
+    low, high : float
+        95 % interval of `value`, from chi-square for the residual variance, as if all errors were equal.
     """
 
     value: float
     tau2: float
     mean_se2: float
     known: int
+    low: float = np.nan
+    high: float = np.nan
 
 
 def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: FloatArray) -> Reliability:
@@ -63,4 +68,7 @@ def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: 
     variance = float(residual @ residual) / dof
     noise = float(np.mean(stderr[known] ** 2))
     share = max(0.0, variance - noise) / variance if variance > 0 else np.nan
-    return Reliability(share, variance - noise, noise, int(known.sum()))
+    # the residual variance times its degrees of freedom is chi-square: its two ends give those of the share
+    ends = [variance * dof / special.chdtri(dof, tail) for tail in (0.025, 0.975)]
+    low, high = (max(0.0, 1.0 - noise / end) if variance > 0 else np.nan for end in ends)
+    return Reliability(share, variance - noise, noise, int(known.sum()), low, high)

@@ -16,7 +16,7 @@ from neurochem.response import associate, associate_all, plot_association, plot_
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     cohort = small_study(np.random.default_rng(1), patients=24).read(tmp_path_factory.mktemp("study"))
-    return associate_all(cohort, outcome="madrs", covariates=["age"])
+    return associate_all(cohort, outcome="madrs", covariates=["age"], error="none")
 
 
 def test_forest_shows_every_interval_where_it_is(results):
@@ -44,7 +44,9 @@ def test_forest_says_what_cannot_be_estimated(results):
 
 
 def test_forest_refuses_to_mix_slopes_of_different_kinds(results):
-    logistic = associate(a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="response")
+    logistic = associate(
+        a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="response", error="none", penalty="none"
+    )
     with pytest.raises(InputError, match="results hold OLS, logistic; give associations of one kind"):
         plot_forest({**results, "response": logistic})
     with pytest.raises(InputError, match="results hold nothing"):
@@ -73,7 +75,9 @@ def test_the_general_plot_of_a_fit_shows_a_line_over_the_marker():
 
 
 def test_logistic_curve_and_band_stay_between_nought_and_one():
-    fit = associate(a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="response")
+    fit = associate(
+        a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="response", error="none", penalty="none"
+    )
     ax = plot_association(fit)
     curve = next(item for item in ax.lines if len(item.get_xdata()) == 200).get_ydata()
     band = next(item for item in ax.collections if isinstance(item, PolyCollection)).get_paths()[0].vertices[:, 1]
@@ -82,7 +86,9 @@ def test_logistic_curve_and_band_stay_between_nought_and_one():
 
 
 def test_a_failed_association_says_why_in_its_figure():
-    fit = associate(a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="remission")
+    fit = associate(
+        a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="remission", error="none", penalty="none"
+    )
     assert "separation" in plot_association(fit).texts[0].get_text()
 
 

@@ -1,0 +1,1 @@
+"""Measurement error of markers: likelihoods, regression calibration, simulation extrapolation, sensitivity."""
