@@ -1,7 +1,9 @@
-"""`neurochem mrs fit`."""
+"""`neurochem mrs`: fit a spectrum; simulate and check basis sets."""
 
 import argparse
 from pathlib import Path
+
+from neurochem.cli.mrs_basis import add_basis, add_check
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.set_defaults(act=fit_spectrum)
     fit.add_argument("data", metavar="DATA", type=Path, help="NIfTI-MRS, SDAT, TWIX, P-file, RDA or DICOM")
-    fit.add_argument("--basis", required=True, type=Path, metavar="X.BASIS", help="LCModel basis set")
+    fit.add_argument(
+        "--basis", required=True, type=Path, metavar="FILE", help="basis set: LCModel, FSL-MRS, jMRUI, NIfTI-MRS"
+    )
     fit.add_argument("--water", type=Path, metavar="FILE", help="unsuppressed water of the same voxel")
     for name, text in (("gm", "grey matter"), ("wm", "white matter"), ("csf", "cerebrospinal fluid")):
         fit.add_argument(f"--{name}", type=float, metavar="F", help=f"volume fraction of {text}, 0 to 1")
@@ -34,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     fit.add_argument("--output", type=Path, metavar="X.tsv", help="write the estimates as a table")
     fit.add_argument("--figure", type=Path, metavar="X.png", help="draw the fit and its components")
+    add_basis(actions)
+    add_check(actions)
 
 
 def run(arguments: argparse.Namespace) -> int:
