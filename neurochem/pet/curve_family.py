@@ -160,6 +160,25 @@ class CurveFamily:
         place, edge = _maximise(node, slopes)
         return self._found(block, parts[:, 0], node, place, _horner(lines, place)[0], edge)
 
+    def curve_alone(self, found: Found) -> Found:
+        """Return what a family of the same curves without a fixed column found, in the terms of this one.
+
+        The fixed column's amplitude is then zero, while the geometry beside it says how much it could have been.
+        """
+        logs = np.log(found.rate)
+        node = np.clip(np.rint((logs - self._nodes[0]) / self._spacing), 0, _NODES - 1).astype(int)
+        place = (logs - self._nodes[node]) / self._spacing
+        geometry = self._geometry(node, place)
+        amplitude = found.along_curve / found.size
+        return Found(
+            rate=found.rate,
+            along_fixed=amplitude * geometry["shared"],
+            along_curve=amplitude * geometry["size"],
+            rss=found.rss,
+            edge=found.edge,
+            **geometry,
+        )
+
     def _found(
         self,
         block: FloatArray,
@@ -172,21 +191,27 @@ class CurveFamily:
         """Return what was found with the geometry of the curve there."""
         weighted = block * self.root
         rss = np.einsum("ij,ij->i", weighted, weighted) - fixed**2 - along**2
-        (size, size_slope), (shared, shared_slope), (turning, _) = (
-            _horner_of(table, node, place) for table in self._scalars
-        )
         return Found(
             rate=np.exp(self._nodes[node] + self._spacing * place),
             along_fixed=fixed,
             along_curve=along,
-            size=size,
-            size_slope=size_slope / self._spacing,
-            shared=shared,
-            shared_slope=shared_slope / self._spacing,
-            turning=turning,
             rss=np.maximum(rss, 0.0),
             edge=edge,
+            **self._geometry(node, place),
         )
+
+    def _geometry(self, node: np.ndarray, place: FloatArray) -> dict[str, FloatArray]:
+        """Return sizes and slopes of the curve at places about nodes."""
+        (size, size_slope), (shared, shared_slope), (turning, _) = (
+            _horner_of(table, node, place) for table in self._scalars
+        )
+        return {
+            "size": size,
+            "size_slope": size_slope / self._spacing,
+            "shared": shared,
+            "shared_slope": shared_slope / self._spacing,
+            "turning": turning,
+        }
 
     def _lines(self, parts: FloatArray, node: np.ndarray) -> FloatArray:
         """Return each voxel's component along the unit curve as a polynomial about its node, shape (degree + 1, B)."""

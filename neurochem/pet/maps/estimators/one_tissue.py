@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from neurochem.pet.compartments import given_blood_fraction
-from neurochem.pet.curve_family import CurveFamily
+from neurochem.pet.curve_family import CurveFamily, Found
 from neurochem.pet.maps.estimator import ESTIMATORS, EstimatorEntry, Solution, VoxelEstimator
 from neurochem.pet.maps.propagation import combined, noise_level
 from neurochem.pet.model import ScanInputs
@@ -16,7 +16,8 @@ from neurochem.units import FloatArray
 class VoxelOneTissue(VoxelEstimator):
     """(1 - VB) K1 C_P (x) exp(-k2 t) + VB C_B with K1 and VB not negative, the regional fit's objective and limits.
 
-    Voxels whose free VB is negative are solved again with VB = 0, whose standard error is then not defined (NaN).
+    Voxels whose free VB is negative are solved again with VB = 0; as in the regional fit, standard errors then still
+    count VB as free, so that its own is that of an upper limit. Such voxels are ok: only k2 is searched.
     Voxels that no tracer enters have K1 = VT = 0 and count as at the edge.
     """
 
@@ -39,20 +40,21 @@ class VoxelOneTissue(VoxelEstimator):
         if self._offset is not None:
             block = block - self._offset
         if self.beside is None:
-            return self._derive(self.bare, block)
-        solution = self._derive(self.beside, block)
+            return self._derive(self.bare, self.bare.search(block, positive=True))
+        solution = self._derive(self.beside, self.beside.search(block, positive=True))
         below = np.flatnonzero(~(solution.values["VB"] > 0) | (solution.values["K1"] <= 0))
         if below.size:
-            again = self._derive(self.bare, block[below])
+            alone = self.bare.search(block[below], positive=True)
+            again = self._derive(self.beside, self.beside.curve_alone(alone))
+            again.values["VB"][:] = 0.0
             for name in self.names:
                 solution.values[name][below] = again.values[name]
                 solution.stderrs[name][below] = again.stderrs[name]
             solution.edge[below] = again.edge
         return solution
 
-    def _derive(self, family: CurveFamily, block: FloatArray) -> Solution:
+    def _derive(self, family: CurveFamily, found: Found) -> Solution:
         """Return parameters and errors; with phi dlog(k2) = e3/(m nu), and VB moved by e1 where it is free."""
-        found = family.search(block, positive=True)
         k2, edge = found.rate, found.edge.copy()
         empty = found.along_curve <= 0
         phi = np.where(empty, 0.0, found.along_curve / found.size)
