@@ -12,7 +12,7 @@ from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
 from neurochem.pet.denoise import hypr_lr, smooth_image
 from neurochem.pet.image import DynamicImage
-from neurochem.pet.maps.estimator import ESTIMATORS, EstimatorEntry, VoxelEstimator
+from neurochem.pet.maps.estimator import ESTIMATORS, VoxelEstimator
 from neurochem.pet.maps.estimators.srtm import VoxelSRTM
 from neurochem.pet.maps.result import ParametricMaps
 from neurochem.pet.maps.shared_k2prime import median_k2prime
@@ -142,7 +142,7 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         notes.update(more)
     inputs = inputs_for(kinetic, choices)
     inputs = _with_t_star(kinetic, inputs, mean, lambda given: inputs_for(kinetic, {**choices, **given}))
-    estimator = _estimator(entry, kinetic, inputs)
+    estimator = VoxelwiseFit(inputs, kinetic, mean) if entry is None else entry.prepare(inputs)
     if spatial_fwhm_mm is not None:
         assert isinstance(estimator, VoxelSRTM)
         estimator = _constrained(scan, estimator, inputs, float(spatial_fwhm_mm))
@@ -183,10 +183,6 @@ def _denoised(
     if image.notes:
         notes["image_notes"] = list(image.notes)
     return image, notes
-
-
-def _estimator(entry: EstimatorEntry | None, kinetic: KineticModel, inputs: ScanInputs) -> VoxelEstimator:
-    return VoxelwiseFit(inputs, kinetic) if entry is None else entry.prepare(inputs)
 
 
 def _with_t_star(kinetic: KineticModel, inputs: ScanInputs, mean: FloatArray, again: Any) -> ScanInputs:
