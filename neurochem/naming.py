@@ -23,6 +23,7 @@ KINETIC_PARAMETERS_SUFFIX = "kinpar"
 PARAMETRIC_MAP_SUFFIX = "mimap"
 BLOOD_SUFFIX = "blood"
 MODEL_ENTITY = "model"
+PARTIAL_VOLUME_ENTITY = "pvc"
 # What the BIDS validator does not know yet, in the form of .bidsignore.
 BIDSIGNORE = (
     "*_kinpar.*",

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--session-label", nargs="+", metavar="LABEL", help="sessions to run, with or without ses- (default: all)"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="TOML file (default: BIDS_DIR/code/neurochem.toml)")
+    parser.add_argument(
+        "--maps", action="store_true", help="fit the model to every voxel of PET images as well (default: [pet] maps)"
+    )
     parser.add_argument("--workers", type=worker_count, metavar="N", help="processes (default: [run] workers, else 1)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be read and written, and write nothing")
     parser.add_argument("--version", action="version", version=f"neurochem {neurochem.__version__}")
@@ -55,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments.bids_dir, arguments.config)
     if arguments.workers:
         config = replace(config, run=replace(config.run, workers=arguments.workers))
+    if arguments.maps:
+        config = replace(config, pet=replace(config.pet, maps=True))
     if arguments.level == "group":
         return _group(arguments, config)
     return _participant(arguments, config)

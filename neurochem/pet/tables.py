@@ -208,6 +208,11 @@ def _activity(table: "pd.DataFrame", name: str, unit: str | None, sidecar: Mappi
     return to_kbq_per_ml(numbers(table, name, str(file)), stated, where=f"{file}, column '{name}'")
 
 
+def voxel_count(count: float) -> int | float:
+    """Return a number of voxels as a sidecar writes it: whole where it is, the effective number of weighted voxels in full."""
+    return int(count) if float(count).is_integer() else float(count)
+
+
 def write_tacs(tacs: TimeActivityCurves, path: str | Path) -> Path:
     """Write curves as a TSV (frame_start, frame_end in s, one column a region) with its JSON sidecar; return the path."""
     file = Path(path)
@@ -221,7 +226,7 @@ def write_tacs(tacs: TimeActivityCurves, path: str | Path) -> Path:
     for index, region in enumerate(tacs.regions):
         entry: dict[str, Any] = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
         if tacs.voxels is not None:
-            entry["Voxels"] = int(tacs.voxels[index])
+            entry["Voxels"] = voxel_count(tacs.voxels[index])
         sidecar[region] = entry
     write_text(sidecar_path(file), json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n")
     return write_text(file, text)

@@ -40,6 +40,25 @@ class Findings:
     forest: "Figure | None" = None
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a scan's page with pictures of its own.
+
+    Attributes
+    ----------
+    title : str
+        Heading.
+    lines : sequence of str
+        What to say before the pictures, one paragraph each.
+    pictures : sequence of (Figure, str)
+        Figures, each with the text for those who do not see it.
+    """
+
+    title: str
+    lines: Sequence[str] = ()
+    pictures: "Sequence[tuple[Figure, str]]" = ()
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
@@ -62,6 +81,7 @@ def scan_page(
     home: str,
     facts: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
+    sections: Sequence[Section] = (),
 ) -> str:
     """Return the page of one scan.
 
@@ -77,6 +97,8 @@ def scan_page(
         What a reader wants to know first: name to text.
     settings : mapping, optional
         Choices of the run; those that the fits recorded follow them.
+    sections : sequence of Section, optional
+        Pictures after those of the fits, for example of parametric maps.
 
     Returns
     -------
@@ -103,9 +125,15 @@ def scan_page(
         table=estimates_table(fits),
         image=_image(figure),
         alt=_alternative_text(fits, spectrum=spectrum),
+        sections=[_section_record(section) for section in sections],
         diagnostics=diagnostics_table(fits),
         settings=settings_rows(shared),
     )
+
+
+def _section_record(section: Section) -> dict[str, Any]:
+    pictures = [{"image": _image(figure), "alt": alt} for figure, alt in section.pictures]
+    return {"title": section.title, "lines": list(section.lines), "pictures": pictures}
 
 
 def _common_settings(fits: Sequence[FitResult]) -> dict[str, Any]:

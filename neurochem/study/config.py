@@ -13,6 +13,8 @@ CONFIG_FILE = "code/neurochem.toml"
 OUTCOME_TYPES = ("change", "percent_change", "percent_reduction", "response", "remission", "endpoint")
 TIMES = ("baseline", "change")
 ENGINES = ("processes", "serial", "dask")
+# Methods that keep the regions of the label image; the others make tissues of them.
+PVC_METHODS = ("gtm", "sgtm", "rbv", "iy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,16 @@ class PetConfig:
         `fit_blood_to_plasma`); an empty ratio joins the plasma samples by lines.
     isotope : str
         Radionuclide, for a sidecar that lacks it.
+    maps : bool
+        Whether to fit the model to every voxel as well.
+    maps_smooth_fwhm_mm : tuple of float
+        Gaussian smoothing of the frames before maps, one width or three; empty for none. Regional curves are not smoothed.
+    threads : int or None
+        Threads that make the maps of one scan; by default one where several workers run, else one a core.
+    pvc : str
+        Method of partial-volume correction of the regional curves; empty for none.
+    pvc_fwhm_mm : tuple of float
+        Resolution that it corrects for, one width or three.
     """
 
     model: str = "SRTM"
@@ -56,6 +68,11 @@ class PetConfig:
     parent_fraction: str = "interpolation"
     plasma_ratio: str = ""
     isotope: str = ""
+    maps: bool = False
+    maps_smooth_fwhm_mm: tuple[float, ...] = ()
+    threads: int | None = None
+    pvc: str = ""
+    pvc_fwhm_mm: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +143,10 @@ class Config:
     run: RunConfig = field(default_factory=RunConfig)
 
     def record(self) -> dict[str, Any]:
-        """Return what determines the results, as plain values; the table [run] is left out since it does not."""
+        """Return what determines the results, as plain values; the table [run] and threads are left out since they do not."""
         tables = asdict(self)
         del tables["run"]
+        del tables["pet"]["threads"]
         return tables
 
 
@@ -162,6 +180,26 @@ def _count(value: Any) -> int:
         msg = "a whole number, 1 or more"
         raise _NotAllowedError(msg)
     return value
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        msg = "true or false"
+        raise _NotAllowedError(msg)
+    return value
+
+
+def _widths(value: Any) -> tuple[float, ...]:
+    """Return one width or three."""
+    given = value if isinstance(value, list) else [value]
+    try:
+        widths = tuple(_positive(item) for item in given)
+    except _NotAllowedError:
+        widths = ()
+    if len(widths) not in (1, 3):
+        msg = "a positive number of millimetres, or three in a list (one an axis)"
+        raise _NotAllowedError(msg)
+    return widths
 
 
 def _ppm_range(value: Any) -> tuple[float, float]:
@@ -206,7 +244,8 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
         {
             "model": _text, "reference": _text, "regions": _texts, "parameters": _texts, "segmentation": _text,
             "tacs": _text, "k2prime": _positive, "t_star_s": _positive, "VB": _positive,
-            "parent_fraction": _text, "plasma_ratio": _text, "isotope": _text,
+            "parent_fraction": _text, "plasma_ratio": _text, "isotope": _text, "maps": _truth,
+            "maps_smooth_fwhm_mm": _widths, "threads": _count, "pvc": _one_of(*PVC_METHODS), "pvc_fwhm_mm": _widths,
         },
     ),
     "mrs": (

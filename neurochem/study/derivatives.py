@@ -1,8 +1,11 @@
 """Write BIDS derivatives: the description of the dataset, and tables with a sidecar that explains every column."""
 
+import contextlib
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,35 @@ MARKER_DESCRIPTIONS: dict[str, dict[str, Any]] = {
     },
     "qc_reason": {"Description": "Flags in words; n/a where there is none"},
 }
+
+
+@contextlib.contextmanager
+def all_or_none(target: Path, *, root: Path | None = None) -> Iterator[Path]:
+    """Yield an empty folder whose files are moved to `target` at the end; after an error nothing is there.
+
+    Parameters
+    ----------
+    target : Path
+        Folder of the files; made if it is not there.
+    root : Path, optional
+        Folder above it, on the same disk, that holds the files while they are made; `target` itself by default.
+    """
+    base = target if root is None else root
+    # a folder that other workers share is not theirs to remove
+    made_here = root is None and not base.exists()
+    base.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".part-", dir=base) as name:
+            yield Path(name)
+            target.mkdir(parents=True, exist_ok=True)
+            for file in sorted(Path(name).iterdir()):
+                os.replace(file, target / file.name)  # noqa: PTH105 - within one file system, so each move is atomic
+    except BaseException:
+        if made_here:
+            # only a folder that is empty can be removed this way
+            with contextlib.suppress(OSError):
+                base.rmdir()
+        raise
 
 
 def cell(value: Any) -> str:

@@ -1,13 +1,12 @@
 """One scan from input to its files, as a job that any process can do on its own."""
 
 import os
-import tempfile
 import traceback
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurochem import qc
 from neurochem.errors import NeurochemError
@@ -15,7 +14,17 @@ from neurochem.naming import bids_name, write_text
 from neurochem.results import FitResult, ResultSet
 from neurochem.study.bids import Scan
 from neurochem.study.config import Config
-from neurochem.study.derivatives import FIT_SUFFIX, MARKERS_SUFFIX, write_fits, write_markers, write_table
+from neurochem.study.derivatives import (
+    FIT_SUFFIX,
+    MARKERS_SUFFIX,
+    all_or_none,
+    write_fits,
+    write_markers,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    from neurochem.pet import ParametricMaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,12 @@ class Quantified:
         What the page says first, and the choices made.
     entities : mapping
         Entities of the file that holds the fits, for example the model.
+    maps : ParametricMaps or None
+        Maps to write beside them.
+    map_entities : mapping
+        Entities of their files beside the scan's.
+    sections : tuple of qc.Section
+        Pictures that the page shows after the fits.
     """
 
     results: FitResult | ResultSet
@@ -71,6 +86,9 @@ class Quantified:
     facts: Mapping[str, str]
     settings: Mapping[str, Any]
     entities: Mapping[str, str] = field(default_factory=dict)
+    maps: "ParametricMaps | None" = None
+    map_entities: Mapping[str, str] = field(default_factory=dict)
+    sections: tuple[qc.Section, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +167,10 @@ def write_scan(job: ScanJob, quantified: Quantified) -> list[Path]:
     list of Path
         The files, relative to the output folder.
     """
-    target = job.out_dir / job.scan.folder
-    job.out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=job.out_dir) as name:
-        folder = Path(name)
+    with all_or_none(job.out_dir / job.scan.folder, root=job.out_dir) as folder:
         _write_files(job, quantified, folder)
-        target.mkdir(parents=True, exist_ok=True)
-        made = sorted(folder.iterdir())
-        for file in made:
-            os.replace(file, target / file.name)  # noqa: PTH105 - within one file system, so each move is atomic
-    return [job.scan.folder / file.name for file in made]
+        made = sorted(file.name for file in folder.iterdir())
+    return [job.scan.folder / name for name in made]
 
 
 def _write_files(job: ScanJob, quantified: Quantified, folder: Path) -> None:
@@ -168,8 +180,20 @@ def _write_files(job: ScanJob, quantified: Quantified, folder: Path) -> None:
     fits = [results] if isinstance(results, FitResult) else list(results.values())
     write_fits(folder / job.file_name(FIT_SUFFIX, ".json", **quantified.entities), fits)
     write_markers(folder / job.file_name(MARKERS_SUFFIX, ".tsv"), quantified.markers)
+    if quantified.maps is not None:
+        prefix = job.file_name("x", "", **quantified.map_entities).removesuffix("_x")
+        # DVR is BPND + 1 with the same error: a study need not hold it twice
+        names = tuple(name for name in quantified.maps.names if name != "DVR" or "BPND" not in quantified.maps.names)
+        quantified.maps.save(folder, prefix, names=names)
     home = "/".join([".."] * len(job.scan.folder.parts) + ["index.html"])
-    page = qc.scan_page(results, title=job.scan.label, home=home, facts=quantified.facts, settings=quantified.settings)
+    page = qc.scan_page(
+        results,
+        title=job.scan.label,
+        home=home,
+        facts=quantified.facts,
+        settings=quantified.settings,
+        sections=quantified.sections,
+    )
     write_text(folder / job.page.name, page)
 
 
@@ -197,8 +221,10 @@ def marker_row(job: ScanJob, fit: FitResult, parameter: str, region: str) -> dic
 
 def without_machine_paths(fit: FitResult, bids_dir: Path) -> FitResult:
     """Return the fit with paths of its settings relative to the dataset, so that results do not depend on the machine."""
+    return replace(fit, settings=relative_settings(fit.settings, bids_dir))
+
+
+def relative_settings(settings: Mapping[str, Any], bids_dir: Path) -> dict[str, Any]:
+    """Return settings with paths relative to the dataset."""
     root = str(bids_dir) + os.sep
-    settings = {
-        key: value.removeprefix(root) if isinstance(value, str) else value for key, value in fit.settings.items()
-    }
-    return replace(fit, settings=settings)
+    return {key: value.removeprefix(root) if isinstance(value, str) else value for key, value in settings.items()}

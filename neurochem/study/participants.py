@@ -1,13 +1,13 @@
 """The participant level: every scan to its files and page, then the one table of markers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neurochem.errors import InputError, MissingFileError, unknown_name
+from neurochem.errors import ConfigError, InputError, MissingFileError, unknown_name
 from neurochem.naming import MARKERS_FILE, sidecar_path
 from neurochem.study.bids import LABELS_FILE, Scan, find_scans, find_segmentation, find_water
-from neurochem.study.config import Config
+from neurochem.study.config import Config, PetConfig
 from neurochem.study.derivatives import dataset_name, merge_markers, write_dataset_files
 from neurochem.study.engines import map_jobs
 from neurochem.study.index import write_index
@@ -65,8 +65,23 @@ def plan_participants(
         from neurochem.pet.model import MODELS
 
         MODELS.entry(config.pet.model)
+        _check_image_choices(config.pet)
         _check_regions(bids, config)
     return [ScanJob(scan, bids, out, config) for scan in scans]
+
+
+def _check_image_choices(settings: PetConfig) -> None:
+    """Raise if something is asked of images that are not read, or a correction lacks its resolution."""
+    asked = [f"{key} = {value}" for key, value in (("maps", settings.maps), ("pvc", settings.pvc)) if value]
+    if settings.tacs and asked:
+        msg = f"[pet] {asked[0]} needs images, but [pet] tacs = '{settings.tacs}' takes tables of curves; leave one of them out"
+        raise ConfigError(msg)
+    if settings.pvc and not settings.pvc_fwhm_mm:
+        msg = f"[pet] pvc = '{settings.pvc}' needs pvc_fwhm_mm, the resolution of the images in mm: one width, or three in a list"
+        raise ConfigError(msg)
+    if settings.maps_smooth_fwhm_mm and settings.pvc in {"rbv", "iy"}:
+        msg = f"[pet] maps_smooth_fwhm_mm would undo pvc = '{settings.pvc}' in the maps; leave one of them out"
+        raise ConfigError(msg)
 
 
 def _check_regions(bids_dir: Path, config: Config) -> None:
@@ -101,7 +116,7 @@ def check_folders(bids_dir: Path, out_dir: Path) -> None:
 
 
 def describe_job(job: ScanJob) -> str:
-    """Return what a job would read and write, as text of three lines.
+    """Return what a job would read and write, as text of a few lines.
 
     Raises
     ------
@@ -114,7 +129,12 @@ def describe_job(job: ScanJob) -> str:
             msg = f"{path}: no such file; {job.scan.label} cannot be quantified without it"
             raise MissingFileError(msg)
     reads = ", ".join(str(path.relative_to(job.bids_dir)) for path in inputs)
-    return f"{job.scan.label}\n  reads  {reads}\n  writes {job.page.with_suffix('')}*"
+    maps = (
+        f"\n  maps   {job.config.pet.model} of every voxel"
+        if job.scan.modality == "pet" and job.config.pet.maps
+        else ""
+    )
+    return f"{job.scan.label}\n  reads  {reads}\n  writes {job.page.with_suffix('')}*{maps}"
 
 
 def _inputs(scan: Scan, job: ScanJob) -> list[Path]:
@@ -155,9 +175,11 @@ def run_participants(
         Every scan was attempted. One with impossible input is "refused": nothing is written for it, results of an
         earlier run stay as they were, and the others go on.
     """
+    run = replace(config.run, workers=workers or config.run.workers)
+    # every job knows how many others run beside it
+    config = replace(config, run=run)
     jobs = plan_participants(bids_dir, out_dir, config=config, participants=participants, sessions=sessions)
-    run = config.run
-    outcomes = map_jobs(process_scan, jobs, engine=run.engine, workers=workers or run.workers, scheduler=run.scheduler)
+    outcomes = map_jobs(process_scan, jobs, engine=run.engine, workers=run.workers, scheduler=run.scheduler)
     out = Path(out_dir)
     if not any(outcome.state == "done" for outcome in outcomes) and not (out / MARKERS_FILE).is_file():
         return RunReport(tuple(outcomes), ())

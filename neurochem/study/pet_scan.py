@@ -1,15 +1,17 @@
 """One PET scan: image and labels, or a table of curves, to binding estimates."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from neurochem import pet
 from neurochem.errors import InputError, MissingFileError
-from neurochem.naming import KINETIC_PARAMETERS_SUFFIX, MODEL_ENTITY, TACS_SUFFIX
+from neurochem.naming import KINETIC_PARAMETERS_SUFFIX, MODEL_ENTITY
 from neurochem.results import FitResult, ResultSet
-from neurochem.study.bids import Scan, find_blood, find_segmentation
+from neurochem.study.bids import Scan, find_blood
 from neurochem.study.config import PetConfig
 from neurochem.study.jobs import Quantified, ScanJob, Table, marker_row, without_machine_paths
+from neurochem.study.pet_curves import ScanCurves, correction_entities, correction_settings, read_curves
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +31,7 @@ PARAMETER_MEANINGS = {
 
 
 def quantify_pet(job: ScanJob) -> Quantified:
-    """Return regional estimates of one PET scan.
+    """Return regional estimates of one PET scan, and its maps where they are asked for.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def quantify_pet(job: ScanJob) -> Quantified:
         If the input cannot mean anything; a fit that goes badly is a flag instead.
     """
     settings = job.config.pet
-    tacs, tables, segmentation = _curves(job)
+    curves = read_curves(job)
     kinetic = _model_record(settings.model)
     blood = _blood(job) if kinetic["inputs"] == "plasma" else None
     options = {
@@ -45,21 +47,45 @@ def quantify_pet(job: ScanJob) -> Quantified:
     }
     reference = settings.reference if kinetic["inputs"] == "reference" else None
     chosen = list(settings.regions) or None
-    fitted = pet.fit(tacs, kinetic["name"], reference=reference, blood=blood, regions=chosen, **options)
-    results = ResultSet({name: without_machine_paths(fit, job.bids_dir) for name, fit in fitted.items()})
+    fitted = pet.fit(curves.tacs, kinetic["name"], reference=reference, blood=blood, regions=chosen, **options)
+    results = ResultSet({name: _noted(job, fit, curves, reference) for name, fit in fitted.items()})
     if not results:
-        msg = f"{tacs.where or job.scan.path}: no region is left to fit beside the reference '{settings.reference}'"
+        msg = f"{curves.tacs.where or job.scan.path}: no region is left to fit beside the reference '{settings.reference}'"
         raise InputError(msg)
     parameters = marker_parameters(settings, next(iter(results.values())))
-    markers = [marker_row(job, fit, name, region) for region, fit in results.items() for name in parameters]
-    return Quantified(
+    entities = {**correction_entities(curves.correction), MODEL_ENTITY: kinetic["name"]}
+    quantified = Quantified(
         results=results,
-        markers=markers,
-        tables=[*tables, _kinetic_table(job, results, reference, segmentation)],
-        facts=_facts(kinetic, tacs, reference),
-        settings={"markers": list(parameters), "segmentation": segmentation, **options},
-        entities={MODEL_ENTITY: kinetic["name"]},
+        markers=[_marker_row(job, fit, name, region) for region, fit in results.items() for name in parameters],
+        tables=[*curves.tables, _kinetic_table(job, results, reference, curves.source, entities)],
+        facts=_facts(kinetic, curves, reference),
+        settings={"markers": list(parameters), "segmentation": curves.source, **options},
+        entities=entities,
     )
+    if not settings.maps:
+        return quantified
+    from neurochem.study.pet_maps import make_maps, map_entities, map_section
+
+    maps = make_maps(job, curves, kinetic["name"], reference=reference, blood=blood, options=options)
+    sections = () if maps is None else (map_section(maps),)
+    return replace(quantified, maps=maps, map_entities=map_entities(curves), sections=sections)
+
+
+def _noted(job: ScanJob, fit: FitResult, curves: ScanCurves, reference: str | None) -> FitResult:
+    """Return a fit with what the correction of its curve adds: method and resolution, and flags of region and reference."""
+    correction = curves.correction
+    if correction is None:
+        return without_machine_paths(fit, job.bids_dir)
+    about = {"", fit.name, reference}
+    flags = tuple(replace(flag, parameter="") for flag in correction.flags if flag.parameter in about)
+    noted = replace(fit, flags=(*fit.flags, *flags), settings={**fit.settings, **correction_settings(correction)})
+    return without_machine_paths(noted, job.bids_dir)
+
+
+def _marker_row(job: ScanJob, fit: FitResult, parameter: str, region: str) -> dict[str, Any]:
+    """Return a row of the markers table; its model names the correction, since values before and after do not mix."""
+    row = marker_row(job, fit, parameter, region)
+    return {**row, "model": f"{row['model']} pvc-{fit.settings['pvc']}"} if "pvc" in fit.settings else row
 
 
 def _model_record(name: str) -> dict[str, Any]:
@@ -82,40 +108,6 @@ def marker_parameters(settings: PetConfig, fit: FitResult) -> tuple[str, ...]:
         return tuple(fit[name].name for name in settings.parameters)
     main = [name for name in ("BPND", "VT") if name in fit]
     return (main[0] if main else next(iter(fit)).name,)
-
-
-def _curves(job: ScanJob) -> tuple[pet.TimeActivityCurves, list[Table], str]:
-    """Return the curves, the table that keeps them when they were made here, and where the regions came from."""
-    settings, isotope = job.config.pet, job.config.pet.isotope or None
-    if settings.tacs:
-        return pet.read_tacs(job.scan.path, isotope=isotope), [], settings.tacs
-    labels, names = find_segmentation(job.bids_dir, job.scan, settings.segmentation)
-    image = pet.read_image(job.scan.path, isotope=isotope)
-    known = pet.read_label_names(names)
-    wanted = {settings.reference, *settings.regions} if settings.regions else set(known.values())
-    chosen = {index: name for index, name in known.items() if name in wanted}
-    tacs = pet.extract_tacs(image, labels, chosen, skip_absent=True)
-    return tacs, [_tacs_table(job, tacs, settings.segmentation)], settings.segmentation
-
-
-def _tacs_table(job: ScanJob, tacs: pet.TimeActivityCurves, segmentation: str) -> Table:
-    frame = tacs.to_frame()
-    time = {"Description": "Time after injection", "Units": "s"}
-    activity = {"Description": "Mean activity, decay corrected to injection", "Units": "kBq/mL"}
-    descriptions: dict[str, dict[str, Any]] = {
-        str(c): time if str(c).startswith("frame_") else activity for c in frame.columns
-    }
-    label = "".join(c for c in segmentation.rstrip("/").rsplit("/", 1)[-1] if c.isalnum())
-    facts: dict[str, Any] = {"Segmentation": segmentation, "ImageDecayCorrected": True}
-    if tacs.isotope is not None:
-        facts["TracerRadionuclide"] = tacs.isotope
-    if tacs.voxels is not None:
-        counts = dict(zip(tacs.regions, tacs.voxels, strict=True))
-        descriptions = {
-            c: {**entry, "Voxels": int(counts[c])} if c in counts else entry for c, entry in descriptions.items()
-        }
-    rows = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-    return Table(job.file_name(TACS_SUFFIX, ".tsv", desc=label), rows, descriptions, facts)
 
 
 def _blood(job: ScanJob) -> pet.ArterialInput:
@@ -155,7 +147,9 @@ def _check_injection(scan: Scan) -> None:
         raise InputError(msg)
 
 
-def _kinetic_table(job: ScanJob, results: ResultSet, reference: str | None, segmentation: str) -> Table:
+def _kinetic_table(
+    job: ScanJob, results: ResultSet, reference: str | None, segmentation: str, entities: Mapping[str, str]
+) -> Table:
     units = {estimate.name: estimate.unit for fit in results.values() for estimate in fit}
     descriptions: dict[str, Mapping[str, Any]] = {"name": {"Description": "Region"}}
     for name, unit in units.items():
@@ -172,7 +166,7 @@ def _kinetic_table(job: ScanJob, results: ResultSet, reference: str | None, segm
     first = next(iter(results.values())).settings
     facts["Settings"] = {k: v for k, v in first.items() if all(f.settings.get(k) == v for f in results.values())}
     rows = [_kinetic_row(fit) for fit in results.values()]
-    return Table(job.file_name(KINETIC_PARAMETERS_SUFFIX, ".tsv", **{MODEL_ENTITY: model}), rows, descriptions, facts)
+    return Table(job.file_name(KINETIC_PARAMETERS_SUFFIX, ".tsv", **entities), rows, descriptions, facts)
 
 
 def _kinetic_row(fit: FitResult) -> dict[str, Any]:
@@ -184,9 +178,13 @@ def _kinetic_row(fit: FitResult) -> dict[str, Any]:
     return row
 
 
-def _facts(kinetic: Mapping[str, Any], tacs: pet.TimeActivityCurves, reference: str | None) -> dict[str, str]:
+def _facts(kinetic: Mapping[str, Any], curves: ScanCurves, reference: str | None) -> dict[str, str]:
+    tacs, correction = curves.tacs, curves.correction
     facts = {"model": f"{kinetic['name']} ({kinetic['reference']})"}
     facts["input"] = f"reference region {reference}" if reference else "arterial plasma"
+    if correction is not None:
+        widths = " x ".join(f"{width:g}" for width in correction.fwhm_mm)
+        facts["partial volume"] = f"corrected by {correction.method}, FWHM {widths} mm ({correction.reference})"
     facts["isotope"] = tacs.isotope or "not stated"
     facts["frames"] = f"{len(tacs.frames)}, {tacs.frames.start_s[0] / 60:.1f} to {tacs.frames.end_s[-1] / 60:.1f} min"
     return facts
