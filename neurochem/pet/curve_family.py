@@ -15,6 +15,11 @@ _SPAN_TOLERANCE = 1e-14
 _ROUNDS, _MORE_ROUNDS = 4, 40
 _CLOSE = 1e-11
 
+# Chebyshev points about a node.
+_POINTS = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
+
+# Maps rates (m,) in 1/min to frame means and their derivatives by rate, each of shape (m, n_frames).
+Curves = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 # First and second derivative of the objective at places of all voxels, or of some.
 Slopes = Callable[[FloatArray, np.ndarray | None], tuple[FloatArray, FloatArray]]
 
@@ -73,7 +78,7 @@ class CurveFamily:
 
     def __init__(
         self,
-        curves: Callable[[FloatArray], tuple[FloatArray, FloatArray]],
+        curves: Curves,
         limits: tuple[float, float],
         weights: FloatArray,
         fixed: FloatArray | None = None,
@@ -83,8 +88,7 @@ class CurveFamily:
         unit = np.zeros(self.root.size) if fixed is None else self.root * fixed / self.fixed_norm
         self._nodes = np.linspace(np.log(limits[0]), np.log(limits[1]), _NODES)
         self._spacing = float(self._nodes[1] - self._nodes[0])
-        points = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
-        logs = (self._nodes[:, None] + self._spacing * points).ravel()
+        logs = (self._nodes[:, None] + self._spacing * _POINTS).ravel()
         value, slope = curves(np.exp(logs))
         value, slope = self.root * value, self.root * slope * np.exp(logs)[:, None]
         shared = value @ unit
@@ -95,19 +99,10 @@ class CurveFamily:
         moved -= np.sum(moved * direction, axis=1)[:, None] * direction
         turning = np.linalg.norm(moved, axis=1) / size
         span = _span(direction)
-        self._scalars = tuple(self._polynomials(row[:, None], points)[:, 0] for row in (size, shared, turning))
-        self._directions = self._polynomials(direction @ span, points)
+        self._scalars = tuple(_polynomials(row[:, None])[:, 0] for row in (size, shared, turning))
+        self._directions = _polynomials(direction @ span)
         self._at_nodes = np.ascontiguousarray(self._directions[:, :, 0].T)
         self._projection = np.ascontiguousarray(self.root[:, None] * np.column_stack([unit, span]))
-
-    def _polynomials(self, rows: FloatArray, points: FloatArray) -> FloatArray:
-        """Return coefficients in t = (log rate - node)/spacing, shape (n_nodes, n_columns, degree + 1)."""
-        values = rows.reshape(_NODES, points.size, -1)
-        fitted = np.linalg.solve(chebyshev.chebvander(points, _DEGREE), values)
-        change = np.array(
-            [np.pad(chebyshev.cheb2poly(row), (0, _DEGREE))[: _DEGREE + 1] for row in np.eye(_DEGREE + 1)]
-        )
-        return np.ascontiguousarray(np.einsum("gkc,kp->gcp", fitted, change))
 
     def search(self, block: FloatArray, *, positive: bool = False) -> Found:
         """Return the best member for every row of a block.
@@ -229,6 +224,53 @@ class CurveFamily:
         return np.ascontiguousarray(unsorted.T)
 
 
+class CurveTable:
+    """Curves themselves, and their derivative by rate, at any rates of many voxels.
+
+    Parameters
+    ----------
+    curves : callable
+        As for `CurveFamily`.
+    limits : (float, float)
+        Slowest and fastest rate.
+    root : array, shape (n_frames,)
+        Square root of the weights.
+    beside : array, shape (n_frames, c)
+        Weighted columns that the span must hold too.
+
+    Attributes
+    ----------
+    span : array, shape (n_frames, d)
+        Orthonormal basis of what the weighted curves and columns span.
+    """
+
+    def __init__(self, curves: Curves, limits: tuple[float, float], root: FloatArray, beside: FloatArray) -> None:
+        self._nodes = np.linspace(np.log(limits[0]), np.log(limits[1]), _NODES)
+        self._spacing = float(self._nodes[1] - self._nodes[0])
+        logs = (self._nodes[:, None] + self._spacing * _POINTS).ravel()
+        value = root * curves(np.exp(logs))[0]
+        size = np.linalg.norm(value, axis=1, keepdims=True)
+        widths = np.linalg.norm(beside, axis=0)
+        self.span = _span(np.vstack([value / size, (beside / np.where(widths > 0, widths, 1.0)).T]))
+        self._table = _polynomials(value @ self.span)
+
+    def at(self, rates: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return curves and slopes in the coordinates of the span, shape (*rates.shape, d)."""
+        logs = np.log(rates)
+        node = np.clip(np.round((logs - self._nodes[0]) / self._spacing).astype(int), 0, _NODES - 1)
+        place = ((logs - self._nodes[node]) / self._spacing)[..., None]
+        value, slope = _horner(np.moveaxis(self._table[node], -1, 0), place)
+        return value, slope / self._spacing / rates[..., None]
+
+
+def _polynomials(rows: FloatArray) -> FloatArray:
+    """Return coefficients in t = (log rate - node)/spacing, shape (n_nodes, n_columns, degree + 1)."""
+    values = rows.reshape(_NODES, _POINTS.size, -1)
+    fitted = np.linalg.solve(chebyshev.chebvander(_POINTS, _DEGREE), values)
+    change = np.array([np.pad(chebyshev.cheb2poly(row), (0, _DEGREE))[: _DEGREE + 1] for row in np.eye(_DEGREE + 1)])
+    return np.ascontiguousarray(np.einsum("gkc,kp->gcp", fitted, change))
+
+
 def _span(rows: FloatArray) -> FloatArray:
     """Return an orthonormal basis of the space that the rows span, shape (n, d)."""
     _, values, right = np.linalg.svd(rows, full_matrices=False)
@@ -237,7 +279,7 @@ def _span(rows: FloatArray) -> FloatArray:
 
 def _horner(lines: FloatArray, place: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return value and slope of polynomials, coefficients along the first axis."""
-    value, slope = lines[-1].copy(), np.zeros_like(place)
+    value, slope = lines[-1].copy(), np.zeros_like(lines[-1])
     for row in lines[-2::-1]:
         slope *= place
         slope += value

@@ -6,7 +6,7 @@ from neurochem.units import BoolArray, FloatArray
 
 _MOST_ACTIVE = 12
 _ROUNDS = 400
-_TOLERANCE = 1e-12
+_TOLERANCE = 1e-15
 
 
 class BlockNonnegative:

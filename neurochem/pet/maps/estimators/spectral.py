@@ -62,7 +62,7 @@ class VoxelSpectral(VoxelEstimator):
         free = 1.0 - volume
         with np.errstate(divide="ignore", invalid="ignore"):
             k1 = (heights.sum(axis=1) + kept) / free
-            vt = np.sum(np.where(terms.present, heights / centres, 0.0), axis=1) / free
+            vt = terms.volume / free
         values = {"K1": k1, "VT": vt, "Ki": kept / free, "VB": volume}
         by_height = np.where(terms.present, 1.0, 0.0) / free[:, None]
         by_rate = np.zeros_like(by_height)
@@ -75,9 +75,7 @@ class VoxelSpectral(VoxelEstimator):
         lift = blood / free[:, None]
         gradients = {
             "K1": np.hstack([by_rate, by_height, trapped + k1[:, None] * lift]),
-            "VT": np.hstack(
-                [-by_height * heights / centres**2, by_height / centres, vt[:, None] * lift]
-            ),
+            "VT": np.hstack([-by_height * heights / centres**2, by_height / centres, vt[:, None] * lift]),
             "Ki": np.hstack([by_rate, by_rate, trapped + (kept / free)[:, None] * lift]),
             "VB": np.hstack([by_rate, by_rate, blood]),
         }
@@ -121,7 +119,9 @@ def _inverse(columns: FloatArray, active: BoolArray) -> FloatArray:
     norms = np.linalg.norm(chosen, axis=2)
     safe = np.where(norms > 0, norms, 1.0)
     unit = chosen / safe[:, :, None]
-    normal = unit @ unit.transpose(0, 2, 1) + np.where(active & (norms > 0), 1e-14, 1.0)[:, :, None] * np.eye(active.shape[1])
+    normal = unit @ unit.transpose(0, 2, 1) + np.where(active & (norms > 0), 1e-14, 1.0)[:, :, None] * np.eye(
+        active.shape[1]
+    )
     inverse = np.linalg.inv(normal) / (safe[:, :, None] * safe[:, None, :])
     return np.where(active[:, :, None] & active[:, None, :], inverse, 0.0)
 
@@ -133,8 +133,8 @@ def _root_form(inverse: FloatArray, gradient: FloatArray) -> FloatArray:
 class _Terms:
     """Runs of neighbouring active rates as single exponentials, padded to one width."""
 
-    def __init__(self, heights: FloatArray, centres: FloatArray, others: FloatArray) -> None:
-        self.heights, self.others = heights, others
+    def __init__(self, heights: FloatArray, centres: FloatArray, volume: FloatArray, others: FloatArray) -> None:
+        self.heights, self.volume, self.others = heights, volume, others
         self.present: BoolArray = heights > 0
         self.centres = np.where(self.present, centres, 1.0)
 
@@ -154,7 +154,8 @@ class _Terms:
         for index in range(others):
             rest[:, index] = np.sum(np.where(active == RATES + index, amplitudes, 0.0), axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return cls(heights, moments / heights, rest)
+            volume = np.sum(np.where(is_rate, amplitudes / rates[np.minimum(active, RATES - 1)], 0.0), axis=1)
+            return cls(heights, moments / heights, volume, rest)
 
 
 ESTIMATORS.add(
