@@ -1,7 +1,9 @@
 """Richer models, and whether the residual of a simple one asks for them."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from neurochem.mrs.problem import Problem
 from neurochem.mrs.ratios import from_prior
 from neurochem.mrs.setup import Setup
 from neurochem.units import FloatArray
+
+if TYPE_CHECKING:
+    from neurochem.mrs.search import Found
 
 LIPID_SET = "LCModel"
 
@@ -86,7 +91,7 @@ def _with_line(setup: Setup, *, phase: bool = False, kernel: bool = False) -> Se
     known = setup.model.distortion
     if known is not None:
         phase, kernel = phase or known.phase_sd.size > 0, kernel or known.offsets_hz.size > 0
-    line = distortion(setup.spectrum.time_s, phase=phase, kernel=kernel)
+    line = distortion(setup.spectrum.points, setup.spectrum.dwell_s, phase=phase, kernel=kernel)
     return replace(setup, model=replace(setup.model, distortion=line))
 
 
@@ -95,37 +100,38 @@ def with_loose_shifts(setup: Setup) -> Setup:
     return replace(setup, model=replace(setup.model, loose=np.flatnonzero(setup.model.broad == 0)))
 
 
-def gain(problem: Problem, solved: Solved, richer: LinearCombination, sd: FloatArray, unit: float) -> float:
-    """Return twice the logarithm of the Bayes factor of a richer model, its new parameters small.
+def gains(found: "Found", richer: Sequence[Setup], sds: Sequence[FloatArray]) -> list[float]:
+    """Return twice the logarithm of the Bayes factors of richer models, their new parameters small.
 
     Parameters
     ----------
-    problem, solved : Problem, Solved
-        The simple model and its optimum.
-    richer : LinearCombination
-        The model with more parameters, which are zero in the simple one.
-    sd : array, shape (p,)
-        Standard deviations of the priors of all its parameters.
-    unit : float
-        What data and model were divided by on top of the noise.
+    found : Found
+        The simple model at its optimum.
+    richer : sequence of Setup
+        Models with more parameters, which are zero in the simple one.
+    sds : sequence of array
+        Standard deviations of the priors of all their parameters.
 
     Notes
     -----
     With D the derivative to the new parameters, whatever old ones can imitate taken off, and r the residual over the
     noise: g'(A + 1/sd^2)^-1 g - ln det(1 + sd A sd), A = D'D, g = D'r.
     """
-    old = set(problem.model.parameters)
-    new = np.array([name not in old for name in richer.parameters])
-    theta = problem.model.translated(solved.theta, richer)
-    slopes = richer.at(theta).slopes(solved.mode)[:, new]
+    problem, solved, unit = found.problem, found.solved, found.unit
     known, rest = linearised(problem, solved)
-    change = np.zeros((known.shape[0], slopes.shape[1]))
-    change[: 2 * slopes.shape[0]] = problem.whitened(slopes)
     basis = np.linalg.qr(known)[0]
-    change -= basis @ (basis.T @ change)
-    scaled = change * (unit * sd[new])
-    matrix, pull = np.eye(scaled.shape[1]) + scaled.T @ scaled, scaled.T @ (unit * rest)
-    return float(pull @ np.linalg.solve(matrix, pull) - np.linalg.slogdet(matrix)[1])
+    # new parameters are zero: the elements are shaped as they are
+    shaped, out = problem.model.at(solved.theta), []
+    for setup, sd in zip(richer, sds, strict=True):
+        new = np.array([name not in problem.model.parameters for name in setup.model.parameters])
+        slopes = replace(shaped, model=setup.model).new_slopes(solved.mode, problem.model)
+        change = np.zeros((known.shape[0], slopes.shape[1]))
+        change[: 2 * slopes.shape[0]] = problem.whitened(slopes)
+        change -= basis @ (basis.T @ change)
+        scaled = change * (unit * sd[new])
+        matrix, pull = np.eye(scaled.shape[1]) + scaled.T @ scaled, scaled.T @ (unit * rest)
+        out.append(float(pull @ np.linalg.solve(matrix, pull) - np.linalg.slogdet(matrix)[1]))
+    return out
 
 
 def temperature(problem: Problem, solved: Solved, unit: float) -> float:

@@ -10,10 +10,11 @@ from neurochem.mrs.basis import Basis
 from neurochem.mrs.options import FitOptions
 from neurochem.mrs.outcome import Outcome, failed_result, fitted_result
 from neurochem.mrs.ratios import SoftRatio
-from neurochem.mrs.search import search
+from neurochem.mrs.search import Found, search
 from neurochem.mrs.setup import prepare
 from neurochem.mrs.spectra import Acquisition, Spectrum, as_spectrum
 from neurochem.results import FitResult
+from neurochem.units import ComplexArray
 
 
 def fit(  # noqa: PLR0913 - keywords of one analysis
@@ -102,30 +103,56 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     Provencher SW (1993), Magn Reson Med 30:672; Golub GH, Pereyra V (1973), SIAM J Numer Anal 10:413; Wilson M (2021),
     Magn Reson Med 85:13.
     """
+    options = FitOptions(
+        ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes
+    )
+    data, elements = matched(spectrum, basis, options, allow_mismatch=allow_mismatch)
+    settings = _settings(data, basis, options)
+    label = data.name if name is None else name
+    reason = hopeless(data)
+    if reason:
+        return failed_result(label, basis.names, settings, *reason)
+    found = search(prepare(data, basis, elements, options), options)
+    return fitted_result(label, Outcome(found), settings | chosen(found), amplitudes)
+
+
+def matched(
+    spectrum: Spectrum | Acquisition, basis: Basis, options: FitOptions, *, allow_mismatch: bool = False
+) -> tuple[Spectrum, ComplexArray]:
+    """Return the one spectrum and the elements on its grid, options checked.
+
+    Raises
+    ------
+    BasisMismatchError, InputError, UnknownNameError
+        As for `fit`.
+    """
     data = as_spectrum(spectrum)
     if not isinstance(basis, Basis):
         msg = (
             f"basis is a {type(basis).__name__}; give a neurochem.mrs.Basis, for example from neurochem.mrs.read_basis"
         )
         raise InputError(msg)
-    options = FitOptions(
-        ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes
-    )
     options.check()
-    elements = basis.matched(data, allow_mismatch=allow_mismatch)
-    settings = _settings(data, basis, options)
-    label = data.name if name is None else name
-    reason = _hopeless(data)
-    if reason:
-        return failed_result(label, basis.names, settings, *reason)
-    found = search(prepare(data, basis, elements, options), options)
-    settings |= {
+    data = without_zero_filling(data)
+    return data, basis.matched(data, allow_mismatch=allow_mismatch)
+
+
+def without_zero_filling(data: Spectrum) -> Spectrum:
+    """Return the spectrum without zeros at the end of its FID: they correlate the noise and would count as data."""
+    filled = np.flatnonzero(data.fid)
+    last = int(filled[-1]) + 1 if filled.size else data.points
+    return data.with_fid(data.fid[:last]) if 16 <= last < 0.9 * data.points else data
+
+
+def chosen(found: Found) -> dict[str, Any]:
+    """Return what the search chose, for the settings of a result."""
+    model = found.setup.model
+    return {
         "elements": list(found.setup.names), "macromolecules": list(found.setup.macromolecules),
         "chosen_dimension_per_ppm": found.dimension_per_ppm,
         "soft_ratios": [ratio.record() for ratio in found.ratios],
-        "free_lineshape": found.setup.model.distortion is not None, "own_shifts": bool(found.setup.model.loose.size),
+        "free_lineshape": model.distortion is not None, "own_shifts": bool(model.loose.size),
     }  # fmt: skip
-    return fitted_result(label, Outcome(found), settings, amplitudes)
 
 
 def _settings(data: Spectrum, basis: Basis, options: FitOptions) -> dict[str, Any]:
@@ -139,7 +166,7 @@ def _settings(data: Spectrum, basis: Basis, options: FitOptions) -> dict[str, An
     }  # fmt: skip
 
 
-def _hopeless(data: Spectrum) -> tuple[str, str] | None:
+def hopeless(data: Spectrum) -> tuple[str, str] | None:
     """Return why there is nothing to fit, or None."""
     bad = int(np.count_nonzero(~np.isfinite(data.fid)))
     if bad:

@@ -6,6 +6,7 @@ its square, whose derivative does not vanish at zero.
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -70,8 +71,8 @@ class Distortion:
         Standard deviations of their normal prior about zero.
     offsets_hz : array, shape (n_offsets,)
         Where the line has copies besides the one at zero.
-    time_s : array, shape (n_points,)
-        Times (s).
+    waves : complex array, shape (n_offsets, n_points)
+        exp(2 pi i offset t) - 1 of each.
     share_sd : float
         Standard deviation of the prior of each copy's share, which cannot be negative.
 
@@ -84,7 +85,7 @@ class Distortion:
     phases: FloatArray
     phase_sd: FloatArray
     offsets_hz: FloatArray
-    time_s: FloatArray
+    waves: ComplexArray
     share_sd: float = SHARE_SD
 
     @property
@@ -108,44 +109,43 @@ class Distortion:
         phases = [f"line_phase{index + 1}" for index in range(self.phase_sd.size)]
         return (*phases, *(f"line_share{offset:+.1f}Hz" for offset in self.offsets_hz))
 
-    def _waves(self) -> ComplexArray:
-        return np.asarray(np.exp(2j * np.pi * self.offsets_hz[:, None] * self.time_s) - 1.0, dtype=complex)
-
     def factor(self, parameters: FloatArray) -> ComplexArray:
         """Return the line in time, shape (n_points,)."""
         turn, shares = np.split(parameters, [self.phase_sd.size])
-        line: ComplexArray = np.asarray(np.exp(1j * (turn @ self.phases)), dtype=complex)
-        return line * (1.0 + shares @ self._waves()) if shares.size else line
+        kernel = 1.0 + shares @ self.waves if shares.size else np.ones(1)
+        return np.asarray(np.exp(1j * (turn @ self.phases)) * kernel, dtype=complex)
 
     def slopes(self, parameters: FloatArray) -> ComplexArray:
         """Return the derivatives of the line over the line, shape (size, n_points)."""
         shares = parameters[self.phase_sd.size :]
         if not shares.size:
-            return 1j * self.phases
-        waves = self._waves()
-        kernel = 1.0 + shares @ waves
+            return np.asarray(1j * self.phases, dtype=complex)
+        kernel = 1.0 + shares @ self.waves
         # where copies cancel there is no signal left whose derivative could matter
         kernel = np.where(np.abs(kernel) < 1e-9, 1e-9, kernel)
-        return np.vstack([1j * self.phases, waves / kernel])
+        return np.vstack([1j * self.phases, self.waves / kernel])
 
 
-def distortion(time_s: FloatArray, *, phase: bool, kernel: bool) -> Distortion:
-    """Return a free line for these times.
+@lru_cache(maxsize=8)
+def distortion(points: int, dwell_s: float, *, phase: bool, kernel: bool) -> Distortion:
+    """Return a free line for FIDs of these points.
 
     Parameters
     ----------
-    time_s : array, shape (n_points,)
-        Times (s).
+    points, dwell_s : int, float
+        Number of points and time between them (s).
     phase : bool
         With a phase: curves 1 - exp(-t / tau), tau of 20, 60 and 180 ms, as eddy currents make them.
     kernel : bool
         With a kernel: 16 copies of the line, 1.2 Hz apart.
     """
     tau, steps = np.array(PHASE_TAU_S), np.arange(-KERNEL_REACH, KERNEL_REACH + 1)
+    time_s = np.arange(points) * dwell_s
+    offsets = KERNEL_STEP_HZ * steps[steps != 0] if kernel else np.zeros(0)
     curves = 1.0 - np.exp(-time_s / tau[:, None])
+    waves: ComplexArray = np.asarray(np.exp(2j * np.pi * offsets[:, None] * time_s) - 1.0, dtype=complex)
+    for array in (curves, offsets, waves):
+        array.setflags(write=False)
     return Distortion(
-        phases=curves if phase else np.zeros((0, time_s.size)),
-        phase_sd=np.array(PHASE_SD) if phase else np.zeros(0),
-        offsets_hz=KERNEL_STEP_HZ * steps[steps != 0] if kernel else np.zeros(0),
-        time_s=time_s,
+        curves if phase else np.zeros((0, points)), np.array(PHASE_SD) if phase else np.zeros(0), offsets, waves
     )

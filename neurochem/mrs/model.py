@@ -46,6 +46,8 @@ class LinearCombination:
         A free line that multiplies the Voigt line of all elements.
     loose : int array
         Elements with a shift of their own on top of the shared one.
+    groups : int
+        Number of broad groups.
 
     Notes
     -----
@@ -63,11 +65,10 @@ class LinearCombination:
     scale: float = 1.0
     distortion: Distortion | None = None
     loose: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    groups: int = field(init=False)
 
-    @property
-    def groups(self) -> int:
-        """Number of broad groups."""
-        return int(np.max(self.broad, initial=0))
+    def __post_init__(self) -> None:
+        self.groups = int(np.max(self.broad, initial=0))
 
     @property
     def extras(self) -> slice:
@@ -136,6 +137,16 @@ class LinearCombination:
         """Return the columns for the solver, shape (2n, n_elements)."""
         return stacked(self.curves(theta))
 
+    def summed(self, theta: FloatArray, amplitudes: FloatArray) -> ComplexArray:
+        """Return curves @ amplitudes, shape (n,), by one FFT."""
+        weights = amplitudes * (self.broad == np.arange(self.groups + 1)[:, None])
+        weights[:, self.loose] = 0.0
+        total = np.sum((weights @ self.fids.view(float)).view(complex) * self.lines(theta), axis=0)
+        if self.loose.size:
+            own = np.exp(2j * np.pi * theta[self.extras.stop :, None] * self.time_s)
+            total += self.lines(theta)[0] * ((amplitudes[self.loose, None] * own * self.fids[self.loose]).sum(axis=0))
+        return np.asarray(fft.fft(total)[self.window] * (self.scale * self.phase_factor(theta)), dtype=complex)
+
     def derivative(self, theta: FloatArray, amplitudes: FloatArray) -> FloatArray:
         """Return d(columns @ amplitudes)/d theta, shape (2n, size)."""
         return stacked(self.at(theta).slopes(amplitudes))
@@ -180,3 +191,15 @@ class Shaped:
         rest = spectra[first + model.groups :]
         extras = len(rest) - model.loose.size
         return np.array([*out, *rest[:extras], *(2j * np.pi * rest[extras:])]).T
+
+    def new_slopes(self, amplitudes: FloatArray, simpler: LinearCombination) -> ComplexArray:
+        """Return the derivatives to what this model has on top of a simpler one, where it is zero, shape (n, k)."""
+        model, time_s, rows = self.model, self.model.time_s, []
+        if model.distortion is not None and model.distortion is not simpler.distortion:
+            before = () if simpler.distortion is None else simpler.distortion.parameters
+            new = [index for index, name in enumerate(model.distortion.parameters) if name not in before]
+            total = (amplitudes @ self.fids.view(float)).view(complex)
+            rows.append(model.distortion.slopes(np.zeros(model.distortion.size))[new] * total)
+        if model.loose.size > simpler.loose.size:
+            rows.append(2j * np.pi * time_s * (amplitudes[model.loose, None] * self.fids[model.loose]))
+        return self._spectra(np.vstack(rows))

@@ -42,6 +42,15 @@ TOTALS: dict[str, tuple[str, ...]] = {
     "tNAA": ("NAA", "NAAG"), "tCr": ("Cr", "PCr"), "tCho": ("GPC", "PCh"), "Glx": ("Glu", "Gln"),
 }  # fmt: skip
 HIGH_RELATIVE_STDERR = 20.0
+# Lines that align a spectrum; below so many standard errors they are not there.
+REFERENCE_LINES: dict[str, tuple[str, ...]] = {
+    "tNAA": ("NAA", "NAAG", "tNAA"), "tCr": ("Cr", "PCr", "tCr"), "tCho": ("GPC", "PCh", "Cho", "tCho"),
+}  # fmt: skip
+DETECTED, UNEXPLAINED, FAR_PPM = 3.0, 2.0, 0.15
+# They are never less than this share of the largest metabolite (signal at time zero).
+LEAST_SHARE = 0.05
+# Beyond this phase (degrees) a spectrum was upside down.
+UPSIDE_DOWN_DEG = 150.0
 _SINGLETS = ("NAA", "Cr", "PCr")
 
 
@@ -113,6 +122,9 @@ def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any], ampl
         components=curves.components,
     )  # fmt: skip
     estimates |= add_totals(result)
+    reason = _nothing_found(outcome, diagnostics)
+    if reason:
+        return failed_result(name, setup.names, {**settings, "diagnostics": diagnostics}, "no_metabolites", reason)
     flags = (*apply_rules(MRS_RULES, diagnostics), *_flags(outcome, estimates))
     record = {field: getattr(result, field) for field in FitResult.__slots__}
     return FitResult(**{**record, "estimates": estimates, "flags": flags})
@@ -229,11 +241,10 @@ def _singlet_width(outcome: Outcome) -> float:
     index = int(np.argmax(amplitudes)) if chosen is None else names.index(chosen)
     fid = setup.model.fids[index] * setup.model.lines(solved.theta)[0]
     points = 4 * fid.size
-    height = np.abs(np.fft.fft(fid, points))
-    peak = int(np.argmax(height))
+    spectrum = np.fft.fft(fid, points)
+    peak = int(np.argmax(np.abs(spectrum)))
     # the real part of a line is its magnitude with the line's own phase at the peak taken off
-    angle = np.angle(np.fft.fft(fid, points)[peak])
-    real = np.roll((np.fft.fft(fid, points) * np.exp(-1j * angle)).real, points // 2 - peak)
+    real = np.roll((spectrum * np.exp(-1j * np.angle(spectrum[peak]))).real, points // 2 - peak)
     return _half_width(real, points // 2) / (points * setup.spectrum.dwell_s)
 
 
@@ -267,6 +278,9 @@ def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
         # a width or share of zero is a shape, not a failure: a pure Lorentzian has no Gaussian part
         if held and not (value <= 0 and (name.endswith(("gamma", "variance")) or name.startswith("line_share"))):
             flags.append(Flag("edge", f"{name} ended at the edge of its search, {value:.4g}"))
+    turned = abs((np.degrees(solved.theta[lc.PHASE]) + 180.0) % 360.0 - 180.0)
+    if turned > UPSIDE_DOWN_DEG:
+        flags.append(Flag("upside_down", f"the spectrum was turned by {turned:.0f} degrees", "info"))
     flags += _richer_model(outcome)
     for estimate in estimates.values():
         if estimate.at_bound:
@@ -282,6 +296,35 @@ def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
             message = f"{estimate.name} has a standard error of {estimate.relative_stderr:.0f} % of its value"
             flags.append(Flag("high_relative_stderr", message, "info", estimate.name))
     return flags
+
+
+def _nothing_found(outcome: Outcome, diagnostics: Mapping[str, float]) -> str | None:
+    """Return why a fit describes no metabolites: its reference lines are absent, and the rest does not fit either."""
+    names, solved = outcome.setup.names, outcome.found.solved
+    elements = [name for parts in REFERENCE_LINES.values() for name in parts if name in names]
+    if not elements:
+        return None
+    size = solved.theta.size
+    free = solved.covariance[size:, size:] * max(1.0, outcome.fit_quality) / outcome.found.unit**2
+    found = -math.inf
+    for parts in REFERENCE_LINES.values():
+        weights = np.array([float(name in parts) for name in names])
+        spread = math.sqrt(float(weights @ np.where(np.isfinite(free), free, 0.0) @ weights))
+        found = max(found, float(weights @ solved.free) / spread if spread > 0 else -math.inf)
+    sharp = np.where(outcome.setup.model.broad == 0, solved.mode, 0.0) * np.abs(outcome.setup.model.fids[:, 0])
+    share = float(np.max(sharp[[names.index(name) for name in elements]])) / max(float(np.max(sharp)), 1e-300)
+    if found >= DETECTED and share >= LEAST_SHARE and not solved.theta_at_bound[lc.SHIFT]:
+        return None
+    poor = diagnostics["snr"] < DETECTED or diagnostics["fqn"] > UNEXPLAINED or abs(diagnostics["shift_ppm"]) > FAR_PPM
+    if not poor:
+        return None
+    snr, fqn, shift = (diagnostics[key] for key in ("snr", "fqn", "shift_ppm"))
+    return (
+        f"{', '.join(elements)} do not stand out where they should ({found:.1f} standard errors, {100 * share:.2g} % of "
+        f"the largest metabolite), and the rest does not look like metabolites: signal to noise {snr:.2g}, residual "
+        f"{fqn:.3g} of the noise, shift {shift:.2f} ppm. Look at the spectrum: no signal, water or lipids alone, or a "
+        "wrong sign of the frequency axis"
+    )
 
 
 def _richer_model(outcome: Outcome) -> list[Flag]:

@@ -78,9 +78,13 @@ def conclude(problem: Problem, found: Minimum) -> Solved:
     dof = 2.0 * left.size - np.count_nonzero(~held) - np.count_nonzero(inside) - dimension
     matrix, rest = _rows(problem, theta, shaped.slopes(mode), columns, residual)
     keep = np.concatenate([~held, np.ones(mode.size, dtype=bool)])
-    triangle: FloatArray = np.asarray(np.linalg.qr(matrix[:, keep], mode="r"))
+    # amplitudes may have any unit: columns of unit length keep the covariance's idea of a lost parameter
+    part = matrix[:, keep]
+    norms = np.sqrt(np.einsum("ij,ij->j", part, part))
+    norms[norms == 0.0] = 1.0
+    triangle: FloatArray = np.asarray(np.linalg.qr(part / norms, mode="r"))
     covariance = np.zeros((keep.size, keep.size))
-    covariance[np.ix_(keep, keep)] = information_covariance(triangle)
+    covariance[np.ix_(keep, keep)] = information_covariance(triangle) / np.outer(norms, norms)
     finite = np.where(np.isfinite(covariance), covariance, 0.0)
     free = mode - (finite @ (matrix.T @ rest))[theta.size :]
     return Solved(

@@ -56,7 +56,7 @@ _MINOR = (
 )  # fmt: skip
 # Healthy cortex holds some 0.3 of Ala, 1 of Asc, 0.6 of Gly and 1.4 mmol/kg of PE beside a Big3 of 25.
 _MORE = (
-    SoftRatio("Ala", 0.02, 0.02), SoftRatio("Asc", 0.04, 0.04), SoftRatio("Gly", 0.03, 0.03), SoftRatio("PE", 0.05, 0.05),
+    SoftRatio("Ala", 0.02, 0.02), SoftRatio("Asc", 0.04, 0.04), SoftRatio("Gly", 0.025, 0.025), SoftRatio("PE", 0.05, 0.05),
 )  # fmt: skip
 RATIO_SETS.add(
     (*_MINOR, *_MORE), name="default",

@@ -9,7 +9,7 @@ from neurochem.mrs.baseline import DIMENSION_GRID, Baseline, choose_dimension
 from neurochem.mrs.bounds import Limits, limits, starts
 from neurochem.mrs.families import (
     evidence,
-    gain,
+    gains,
     kernel_start,
     takes_lipids,
     temperature,
@@ -207,11 +207,8 @@ def _promising(found: Found, options: FitOptions) -> list[Setup]:
     if options.shifts == "auto" and not found.setup.model.loose.size:
         steps.append(with_loose_shifts)
     candidates = [step(found.setup) for step in steps]
-    return [
-        setup for setup in candidates
-        if gain(found.problem, found.solved, setup.model.scaled(1.0 / found.unit), limits(setup).sd, found.unit)
-        > EVIDENCE_MARGIN
-    ]  # fmt: skip
+    promised = gains(found, candidates, [limits(setup).sd for setup in candidates])
+    return [setup for setup, value in zip(candidates, promised, strict=True) if value > EVIDENCE_MARGIN]
 
 
 def _problem(setup: Setup, baseline: Baseline, rows: Rows | None, unit: float) -> Problem:
