@@ -45,6 +45,10 @@ class CohortError(InputError):
     problems: tuple[object, ...] = ()
 
 
+class LeakageError(InputError):
+    """Something that must not be known before the split, or before treatment, reached a prediction model."""
+
+
 class ConfigError(InputError):
     """A configuration file with an unknown key or a value that is not allowed."""
 
