@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from neurochem.errors import FileFormatError, InputError, MissingFileError
 from neurochem.naming import sidecar_path
+from neurochem.pet.compressed import UnpackedArray
 from neurochem.pet.decay import isotope_name
 from neurochem.pet.frames import Frames
 from neurochem.pet.sidecar import read_sidecar, scan_timing
@@ -107,26 +108,12 @@ class DynamicImage:
         stored = int(np.flatnonzero(self.kept)[index])
         try:
             volume = np.asarray(self.data[..., stored], dtype=float)
+        except InputError:
+            raise
         except (OSError, EOFError, ValueError) as error:
             msg = f"{self.where}: frame {stored + 1} cannot be read ({error}); the file is truncated or damaged, copy it again"
             raise FileFormatError(msg) from error
         return volume * self.scale[index]
-
-
-class _Loaded:
-    """A compressed array, read whole when first needed: slicing it frame by frame would unpack it once a frame."""
-
-    def __init__(self, proxy: Any) -> None:
-        self._proxy = proxy
-        self._values: Any = None
-        self.shape = proxy.shape
-
-    def __getitem__(self, index: Any) -> Any:
-        if self._values is None:
-            # stored numbers, scaled only where a frame is asked for: half the memory or less
-            self._values = self._proxy.get_unscaled()
-        slope, inter = self._proxy.slope, self._proxy.inter
-        return np.asarray(self._values[index], dtype=float) * slope + inter
 
 
 def load_nifti(path: str | Path) -> Any:
@@ -151,7 +138,7 @@ def load_nifti(path: str | Path) -> Any:
         raise FileFormatError(msg) from error
 
 
-def read_image(path: str | Path, *, isotope: str | None = None) -> DynamicImage:
+def read_image(path: str | Path, *, isotope: str | None = None, memory_limit_bytes: int | None = None) -> DynamicImage:
     """Open a dynamic PET image with its BIDS sidecar.
 
     Parameters
@@ -160,6 +147,9 @@ def read_image(path: str | Path, *, isotope: str | None = None) -> DynamicImage:
         `*_pet.nii.gz` (or .nii); the JSON file of the same name must lie beside it.
     isotope : str, optional
         Used where the sidecar does not name it.
+    memory_limit_bytes : int, optional
+        A compressed image that is larger than this when unpacked is unpacked to a temporary file (in the folder that
+        TMPDIR names), which is deleted with the image or at exit; by default half of the memory available.
 
     Returns
     -------
@@ -176,7 +166,7 @@ def read_image(path: str | Path, *, isotope: str | None = None) -> DynamicImage:
     sidecar = sidecar_path(file)
     timing = scan_timing(read_sidecar(sidecar), where=str(sidecar), isotope=isotope)
     return DynamicImage(
-        _Loaded(image.dataobj) if file.name.endswith(".gz") else image.dataobj,
+        UnpackedArray(file, image.dataobj, memory_limit_bytes) if file.name.endswith(".gz") else image.dataobj,
         timing.frames,
         image.affine,
         isotope=timing.isotope,

@@ -70,6 +70,8 @@ class VoxelBlocks:
         )
         try:
             values = np.asarray(self.image.data[place])
+        except InputError:
+            raise
         except (OSError, EOFError, ValueError) as error:
             planes = f"planes {slab.first + 1} to {slab.last}"
             msg = f"{self.image.where}: {planes} cannot be read ({error}); the file is truncated or damaged, copy it again"
