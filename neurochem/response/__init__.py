@@ -12,6 +12,10 @@ from neurochem.response.change import change, percent_change, reliable_change
 from neurochem.response.cohort import Cohort, MarkerColumn
 from neurochem.response.describe import describe
 from neurochem.response.family import adjust_p_values, associate_all, family_frame
+from neurochem.response.influence import influence, plot_influence
+from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
+from neurochem.response.mixed import regress_trajectory
+from neurochem.response.ordinal import regress_ordinal
 from neurochem.response.outcomes import (
     OUTCOME_TYPES,
     is_remission,
@@ -25,6 +29,7 @@ from neurochem.response.reading import read_cohort
 from neurochem.response.regression import regress
 from neurochem.response.reliability import Reliability, conditional_reliability
 from neurochem.response.scales import SCALES, Remission, Scale
+from neurochem.response.survival import kaplan_meier, regress_survival, time_to_response
 
 _PLOTS = ("plot_association", "plot_forest")
 
@@ -37,6 +42,7 @@ __all__ = [
     "Reliability",
     "Remission",
     "Scale",
+    "Sensitivity",
     "adjust_p_values",
     "analysis_rows",
     "associate",
@@ -46,17 +52,25 @@ __all__ = [
     "conditional_reliability",
     "describe",
     "family_frame",
+    "influence",
     "is_remission",
     "is_response",
+    "kaplan_meier",
     "outcome_values",
     "percent_change",
     "percent_reduction",
     "plot_association",
     "plot_forest",
+    "plot_influence",
     "read_cohort",
     "regress",
+    "regress_ordinal",
+    "regress_survival",
+    "regress_trajectory",
     "reliable_change",
     "score_change",
+    "sensitivity",
+    "time_to_response",
 ]
 
 

@@ -75,9 +75,11 @@ def problem(data: ModelData) -> Problem:
     scale = np.sqrt(np.mean(residual**2, axis=0))
     order = (*range(1, len(noisy)), 0)
     noise = data.noise[:, order][:, :, order] / np.outer(scale, scale)
+    turn = np.asarray(np.linalg.inv(triangle) * np.sqrt(people), dtype=float)
+    turned = np.asarray(basis * np.sqrt(people), dtype=float)
     return Problem(
         data, data.outcome, residual / scale, noise + _LEAST * np.eye(len(noisy)), scale, shift,
-        basis * np.sqrt(people), np.asarray(np.linalg.inv(triangle) * np.sqrt(people), dtype=float), noisy, plain,
+        turned, turn, noisy, plain,
     )  # fmt: skip
 
 
