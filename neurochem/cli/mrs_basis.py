@@ -83,12 +83,19 @@ def simulate(arguments: argparse.Namespace) -> int:
         if len(basis) == 0:
             continue
         whole = replace(basis, linewidth_hz=arguments.linewidth)
-        if arguments.macromolecules is not None:
+        if arguments.macromolecules is not None and (len(results) == 1 or _belongs(arguments.macromolecules, result)):
             whole = whole.with_elements(mrs.macromolecules(arguments.macromolecules, like=whole))
         _write(whole, _named(arguments.out, result), arguments)
         if arguments.plot is not None:
             _draw(whole, _named(arguments.plot, result))
     return 0
+
+
+def _belongs(name: str, result: str) -> bool:
+    """Say whether a set is for that result of an edited sequence: sets of difference spectra for differences alone."""
+    from neurochem.mrs.macromolecule_sets import find_set
+
+    return find_set(name).edited == result.startswith("difference")
 
 
 def _check_plot(plot: Path | None) -> None:

@@ -59,10 +59,11 @@ def read_basis(
     content = entry.item.read(file)
     try:
         return settled(content, file, macromolecules=macromolecules, reference_ppm=reference_ppm)
+    except FileFormatError:
+        raise
     except InputError as error:
-        if str(file) in str(error):
-            raise
-        msg = f"{file}: {error}"
+        said = str(error)
+        msg = said if said.startswith(str(file)) else f"{file}: {said}"
         raise FileFormatError(msg) from error
 
 

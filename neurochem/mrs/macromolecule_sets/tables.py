@@ -74,6 +74,8 @@ class MacromoleculeSet:
     anchor : (float, float)
         Protons, and the amplitude that stands for them: (3, 0.72) where a line of area 0.72 is given three protons, (1, 1)
         where amplitudes are protons.
+    edited : bool
+        Whether it is for difference spectra.
     source, status, note : str
         Publication or program; "unchecked" where nobody has held the numbers against it; what to know.
     """
@@ -83,6 +85,7 @@ class MacromoleculeSet:
     lines: tuple[BroadLine, ...]
     ratios: Mapping[str, tuple[Ratio, ...]]
     anchor: tuple[float, float]
+    edited: bool
     source: str
     status: str
     note: str
@@ -132,7 +135,7 @@ def macromolecule_sets() -> Mapping[str, MacromoleculeSet]:
             entry = Ratio(ratio["element"], ratio["reference"], float(ratio["mean"]), float(ratio["sd"]), ratio["note"])
             models[ratio["model"]] = (*models.get(ratio["model"], ()), entry)
         found[row["name"]] = MacromoleculeSet(
-            row["name"], tuple(row["aliases"].split(",")), own, MappingProxyType(models), anchor,
+            row["name"], tuple(row["aliases"].split(",")), own, MappingProxyType(models), anchor, row["edited"] == "yes",
             row["source"], row["status"], row["note"],
         )  # fmt: skip
     return MappingProxyType(found)
