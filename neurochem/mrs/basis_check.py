@@ -25,6 +25,8 @@ PROTON_TOLERANCE = 0.05
 DUPLICATE_CORRELATION = 0.9999
 # A singlet whose phase is farther than this from that of the others.
 PHASE_TOLERANCE_DEG = 30.0
+# Mean of unit phasors below which singlets have no common phase.
+_AGREEMENT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,10 @@ def _phase_flags(elements: tuple[ElementCheck, ...]) -> list[Flag]:
     if not singlets:
         return []
     turns = np.exp(1j * np.radians([element.phase_deg for element in singlets]))
-    common = complex(np.median(turns.real), np.median(turns.imag))
+    common = complex(np.mean(turns))
+    if abs(common) < _AGREEMENT:
+        # they disagree among themselves: then upright is what is expected
+        common = 1.0 + 0.0j
     flags = []
     for element, turn in zip(singlets, turns, strict=True):
         off = float(np.degrees(np.angle(turn * np.conj(common))))

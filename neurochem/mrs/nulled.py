@@ -142,10 +142,6 @@ def measured_macromolecules(
     """
     data = as_spectrum(spectrum)
     _check(data)
-    if remove_water:
-        centre = float(to_hz(np.array(WATER_PPM), data.larmor_mhz, data.reference_ppm))
-        fid = remove_components(data.fid, data.dwell_s, centre_hz=centre, reach_hz=WATER_REACH_PPM * data.larmor_mhz)[0]
-        data = data.with_fid(fid)
     inside = (data.ppm >= min(ppm)) & (data.ppm <= max(ppm))
     lines = [line for line in find_set(start).lines if line.default and line.fwhm > 0]
     if np.count_nonzero(inside) < 4 * len(lines):
@@ -154,6 +150,10 @@ def measured_macromolecules(
             f"points for {len(lines)} lines; at least {4 * len(lines)} are needed. Widen ppm or give a longer FID."
         )
         raise InputError(msg)
+    if remove_water:
+        centre = float(to_hz(np.array(WATER_PPM), data.larmor_mhz, data.reference_ppm))
+        fid = remove_components(data.fid, data.dwell_s, centre_hz=centre, reach_hz=WATER_REACH_PPM * data.larmor_mhz)[0]
+        data = data.with_fid(fid)
     noise = max(noise_sd(data), 1e-12 * float(np.abs(data.spectrum[inside]).max()))
     model = NulledLines(
         data.time_s, np.fft.fftshift(np.arange(data.points))[inside], data.frequency_hz[inside],
