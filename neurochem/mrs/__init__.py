@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
 from neurochem.mrs.fit import fit
+from neurochem.mrs.intervals import bootstrap, correlation, profile_interval
 from neurochem.mrs.macromolecule_sets import macromolecule_sets
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.nifti import write
@@ -12,6 +13,7 @@ from neurochem.mrs.nulled import MeasuredMacromolecules, measured_macromolecules
 from neurochem.mrs.preprocess import Preprocessed, preprocess
 from neurochem.mrs.pulses import ShapedPulse, dual_band, pulse, pulse_shapes, read_pulse
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
+from neurochem.mrs.ratios import SoftRatio
 from neurochem.mrs.read import read, read_raw
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
 from neurochem.mrs.resonances import resonance_basis, resonance_names
@@ -38,6 +40,7 @@ __all__ = [
     "Preprocessed",
     "Relaxation",
     "ShapedPulse",
+    "SoftRatio",
     "Spectrum",
     "Times",
     "Timing",
@@ -45,6 +48,8 @@ __all__ = [
     "TissueShares",
     "VoxelMask",
     "WaterAmplitude",
+    "bootstrap",
+    "correlation",
     "dual_band",
     "fit",
     "label_map",
@@ -55,6 +60,7 @@ __all__ = [
     "noise_sd",
     "plot_fit",
     "preprocess",
+    "profile_interval",
     "pulse",
     "pulse_shapes",
     "quantify",

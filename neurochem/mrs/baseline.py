@@ -97,7 +97,10 @@ def _decomposition(points: int, splines: int, water: float | None) -> tuple[Floa
         tails = (water / (place[:, None] + water)) ** np.arange(1, WATER_TAILS + 1)
         design = np.hstack([design, tails])
         roughness = np.pad(roughness, (0, WATER_TAILS))
-    values, vectors = linalg.eigh(roughness, design.T @ design)
+    # tails of water far away are nearly splines themselves: a ridge below rounding keeps the factor positive
+    gram = design.T @ design
+    gram[np.diag_indices_from(gram)] *= 1.0 + 1e-12
+    values, vectors = linalg.eigh(roughness, gram)
     free = 2 if water is None else 2 + WATER_TAILS
     values = np.where(np.arange(values.size) < free, 0.0, np.maximum(values, 0.0))
     curves = np.linalg.qr(design @ vectors)[0]

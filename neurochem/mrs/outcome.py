@@ -49,6 +49,8 @@ REFERENCE_LINES: dict[str, tuple[str, ...]] = {
 DETECTED, UNEXPLAINED, FAR_PPM = 3.0, 2.0, 0.15
 # They are never less than this share of the largest metabolite (signal at time zero).
 LEAST_SHARE = 0.05
+# A residual as large as this (standard deviation over peak), far above the noise, leaves no result.
+HOPELESS_RESIDUAL_PERCENT, HOPELESS_MISFIT = 10.0, 20.0
 # Beyond this phase (degrees) a spectrum was upside down.
 UPSIDE_DOWN_DEG = 150.0
 _SINGLETS = ("NAA", "Cr", "PCr")
@@ -124,7 +126,7 @@ def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any], ampl
     estimates |= add_totals(result)
     reason = _nothing_found(outcome, diagnostics)
     if reason:
-        return failed_result(name, setup.names, {**settings, "diagnostics": diagnostics}, "no_metabolites", reason)
+        return failed_result(name, setup.names, {**settings, "diagnostics": diagnostics}, *reason)
     flags = (*apply_rules(MRS_RULES, diagnostics), *_flags(outcome, estimates))
     record = {field: getattr(result, field) for field in FitResult.__slots__}
     return FitResult(**{**record, "estimates": estimates, "flags": flags})
@@ -298,8 +300,14 @@ def _flags(outcome: Outcome, estimates: Mapping[str, Estimate]) -> list[Flag]:
     return flags
 
 
-def _nothing_found(outcome: Outcome, diagnostics: Mapping[str, float]) -> str | None:
-    """Return why a fit describes no metabolites: its reference lines are absent, and the rest does not fit either."""
+def _nothing_found(outcome: Outcome, diagnostics: Mapping[str, float]) -> tuple[str, str] | None:
+    """Return name and message of why a fit describes no metabolites: too large a residual, or no reference lines."""
+    left = diagnostics["relative_residual_percent"]
+    if left > HOPELESS_RESIDUAL_PERCENT and diagnostics["fqn"] > HOPELESS_MISFIT:
+        return "misfit", (
+            f"the residual is {left:.0f} % of the tallest peak and {diagnostics['fqn']:.3g} of the noise: the basis does not "
+            "describe the spectrum. Look at it: a wrong basis, reference or phase convention, or a corrupt FID"
+        )
     names, solved = outcome.setup.names, outcome.found.solved
     elements = [name for parts in REFERENCE_LINES.values() for name in parts if name in names]
     if not elements:
@@ -319,7 +327,7 @@ def _nothing_found(outcome: Outcome, diagnostics: Mapping[str, float]) -> str | 
     if not poor:
         return None
     snr, fqn, shift = (diagnostics[key] for key in ("snr", "fqn", "shift_ppm"))
-    return (
+    return "no_metabolites", (
         f"{', '.join(elements)} do not stand out where they should ({found:.1f} standard errors, {100 * share:.2g} % of "
         f"the largest metabolite), and the rest does not look like metabolites: signal to noise {snr:.2g}, residual "
         f"{fqn:.3g} of the noise, shift {shift:.2f} ppm. Look at the spectrum: no signal, water or lipids alone, or a "

@@ -11,6 +11,7 @@ _SWEEPS = 50
 _TOLERANCE = 1e-6
 # Below this many standard deviations a component does not feel its limit (a share of 1e-9 is cut off).
 _FAR = 6.0
+_CANCELS = 20.0
 
 
 def truncated_normal_moments(
@@ -71,9 +72,11 @@ def _renew(index: int, centre: FloatArray, spread: FloatArray, precision: FloatA
         return 0.0
     hazard = math.sqrt(2.0 / math.pi) / float(special.erfcx(-score / math.sqrt(2.0)))
     cut_mean = start + width * hazard
-    share = 1.0 - hazard * (hazard + score)
-    # far outside, where the difference above cancels, a cut normal is an exponential
-    cut_variance = width**2 * max(share, 1.0 / (score**2 + 2.0) if score < -20.0 else 1e-12)
+    # far outside the difference cancels; its asymptotic series does not
+    share = (
+        1.0 - hazard * (hazard + score) if score > -_CANCELS else (1.0 - 6.0 / score**2 + 50.0 / score**4) / score**2
+    )
+    cut_variance = width**2 * share
     new_precision = max(1.0 / cut_variance - alone, 0.0)
     new_shift = cut_mean / cut_variance - start * alone
     more, push = new_precision - precision[index], new_shift - shift[index]
