@@ -16,7 +16,7 @@ COMMANDS = {
     "run": ("run", "quantify a BIDS dataset (participant), relate markers to outcome (group)"),
     "demo": ("demo", "make a study with known truth, run it, and compare"),
     "validate": ("validate", "check the numbers of this installation against reference objects"),
-    "pet": ("pet", "fit one table of time-activity curves; list the models"),
+    "pet": ("pet", "fit curves, make maps, correct for partial volume, average images; list the models"),
     "mrs": ("mrs", "fit one spectrum"),
 }
 

@@ -1,8 +1,9 @@
-"""`neurochem pet fit` and `neurochem pet models`."""
+"""`neurochem pet`: fit curves and list the models; what is done to images lies in a file a command."""
 
 import argparse
 from pathlib import Path
-from typing import Any
+
+from neurochem.cli import image_options, pet_maps, pet_pvc, pet_static, pet_tacs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vb", type=float, dest="VB", metavar="F", help="blood volume fraction, for models with plasma input"
     )
     fit.add_argument("--k2prime", type=float, metavar="RATE", help="washout rate of the reference region (1/min)")
-    fit.add_argument("--t-star-s", type=float, metavar="SECONDS", help="start of the linear part (s)")
+    fit.add_argument("--t-star-s", "--t-star", type=float, metavar="SECONDS", help="start of the linear part (s)")
     _add_table_options(fit)
     fit.add_argument("--output", type=Path, metavar="X.tsv", help="write the estimates as a table")
     fit.add_argument("--figure", type=Path, metavar="X.png", help="draw fit and residual of every region")
+    for command in (pet_maps, pet_tacs, pet_pvc, pet_static):
+        command.add_parser(actions)
 
 
 def _add_table_options(fit: argparse.ArgumentParser) -> None:
@@ -38,12 +41,7 @@ def _add_table_options(fit: argparse.ArgumentParser) -> None:
     table.add_argument("--time-unit", choices=("s", "min", "h"), help="unit of the frame times")
     table.add_argument("--activity-unit", metavar="UNIT", help="unit of the curves, for example kBq/mL")
     table.add_argument("--isotope", help="C11, F18 or O15, for weights that follow the decay")
-    table.add_argument("--blood-time-column", default="time", metavar="NAME", help="sample time (time)")
-    table.add_argument("--plasma-column", default="plasma_parent", metavar="NAME", help="parent tracer in plasma")
-    table.add_argument("--parent-fraction-column", metavar="NAME", help="plasma is multiplied by this fraction")
-    table.add_argument("--whole-blood-column", metavar="NAME", help="whole blood")
-    table.add_argument("--blood-time-unit", choices=("s", "min", "h"), help="unit of the sample times")
-    table.add_argument("--blood-unit", metavar="UNIT", help="unit of plasma and blood")
+    image_options.add_blood(table)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,24 +85,8 @@ def fit_curves(arguments: argparse.Namespace) -> int:
         tacs,
         arguments.model,
         reference=arguments.reference,
-        blood=_blood(arguments),
+        blood=image_options.read_blood(arguments),
         regions=arguments.regions,
         **options,
     )
     return finish(results, output=arguments.output, figure=arguments.figure)
-
-
-def _blood(arguments: argparse.Namespace) -> Any:
-    from neurochem import pet
-
-    if arguments.blood is None:
-        return None
-    return pet.read_arterial_input(
-        arguments.blood,
-        time=arguments.blood_time_column,
-        plasma_parent=arguments.plasma_column,
-        parent_fraction=arguments.parent_fraction_column,
-        whole_blood=arguments.whole_blood_column,
-        time_unit=arguments.blood_time_unit,
-        activity_unit=arguments.blood_unit,
-    )

@@ -1,7 +1,7 @@
 """The curves of one PET scan: read from a table, or taken from image and labels, corrected for partial volume if asked."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from neurochem import pet
 from neurochem.naming import PARTIAL_VOLUME_ENTITY, TACS_SUFFIX
 from neurochem.pet.tables import voxel_count
+from neurochem.quality import Flag
 from neurochem.study.bids import find_segmentation
 from neurochem.study.jobs import ScanJob, Table
 
@@ -81,6 +82,7 @@ def correction_record(correction: pet.PartialVolumeResult) -> dict[str, Any]:
     The covariance of the means in frame i is NoiseVariance[i] times UnitCovariance; frames are independent.
     """
     chosen = {key: value for key, value in correction.settings.items() if key not in {"image", "fwhm_mm"}}
+    covariance = {"NoiseVariance": correction.noise_variance, "UnitCovariance": correction.unit_covariance}
     return {
         "Method": correction.method,
         "Reference": correction.reference,
@@ -90,8 +92,8 @@ def correction_record(correction: pet.PartialVolumeResult) -> dict[str, Any]:
         "Regions": list(correction.regions),
         "ConditionNumber": correction.condition_number,
         "TransferMatrix": correction.transfer_matrix,
-        "NoiseVariance": correction.noise_variance,
-        "UnitCovariance": correction.unit_covariance,
+        # some methods give none
+        **(covariance if np.isfinite(correction.stderr).all() else {}),
         "Flags": [flag.message for flag in correction.flags],
     }
 
@@ -110,8 +112,9 @@ def curve_columns(
         }
         if tacs.voxels is not None:
             entry["Voxels"] = voxel_count(tacs.voxels[index])
-        if correction is not None:
-            entry["StandardError"] = correction.stderr[:, correction.regions.index(region)]
+        errors = None if correction is None else correction.stderr[:, correction.regions.index(region)]
+        if errors is not None and np.isfinite(errors).all():
+            entry["StandardError"] = errors
         columns[region] = entry
     return columns
 
@@ -153,6 +156,21 @@ def uncorrected(correction: pet.PartialVolumeResult, region: str) -> pet.TimeAct
         tacs.frames, correction.observed[:, [column]], regions=[region], isotope=tacs.isotope, voxels=counts,
         where=tacs.where,
     )  # fmt: skip
+
+
+def correction_flags(correction: pet.PartialVolumeResult, regions: Collection[str]) -> tuple[Flag, ...]:
+    """Return what a fit of corrected curves must say: flags of the whole correction and of the regions that it uses."""
+    found = [
+        replace(flag, parameter="")
+        for flag in correction.flags
+        # the means of rbv are those of the transfer matrix: ratios of voxels do not touch them
+        if (not flag.parameter or flag.parameter in regions)
+        and (flag.name, correction.method) != ("ratio_undefined", "rbv")
+    ]
+    message = (
+        "regions share noise after the correction for partial volume, which standard errors of the fit do not hold"
+    )
+    return (*found, Flag("shared_noise", message, "info"))
 
 
 def correction_settings(correction: pet.PartialVolumeResult | None) -> Mapping[str, Any]:

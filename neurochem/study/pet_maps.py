@@ -61,7 +61,10 @@ def make_maps(
     except InputError as error:
         warnings.warn(f"no maps of {model}: {one_line(error)}", NeurochemWarning, stacklevel=2)
         return None
-    return replace(maps, settings=relative_settings(maps.settings, job.bids_dir))
+    flags = maps.flags
+    if curves.correction is not None and image is not curves.image:
+        flags = (*flags, *(flag for flag in curves.correction.flags if not flag.parameter))
+    return replace(maps, settings=relative_settings(maps.settings, job.bids_dir), flags=flags)
 
 
 def _reference_curve(curves: ScanCurves, region: str, *, corrected: bool) -> pet.TimeActivityCurves:

@@ -11,7 +11,13 @@ from neurochem.results import FitResult, ResultSet
 from neurochem.study.bids import Scan, find_blood
 from neurochem.study.config import PetConfig
 from neurochem.study.jobs import Quantified, ScanJob, Table, marker_row, without_machine_paths
-from neurochem.study.pet_curves import ScanCurves, correction_entities, correction_settings, read_curves
+from neurochem.study.pet_curves import (
+    ScanCurves,
+    correction_entities,
+    correction_flags,
+    correction_settings,
+    read_curves,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,12 +80,11 @@ def quantify_pet(job: ScanJob) -> Quantified:
 def _noted(job: ScanJob, fit: FitResult, curves: ScanCurves, reference: str | None) -> FitResult:
     """Return a fit with what the correction of its curve adds: method and resolution, and flags of region and reference."""
     correction = curves.correction
-    if correction is None:
-        return without_machine_paths(fit, job.bids_dir)
-    about = {"", fit.name, reference}
-    flags = tuple(replace(flag, parameter="") for flag in correction.flags if flag.parameter in about)
-    noted = replace(fit, flags=(*fit.flags, *flags), settings={**fit.settings, **correction_settings(correction)})
-    return without_machine_paths(noted, job.bids_dir)
+    if correction is not None:
+        flags = correction_flags(correction, {fit.name, reference or fit.name})
+        settings = {**fit.settings, **correction_settings(correction)}
+        fit = replace(fit, flags=(*fit.flags, *flags), settings=settings)
+    return without_machine_paths(fit, job.bids_dir)
 
 
 def _marker_row(job: ScanJob, fit: FitResult, parameter: str, region: str) -> dict[str, Any]:

@@ -19,7 +19,8 @@ _FIRST = ("BPND", "VT", "Ki", "KiRef", "SUVR", "DVR")
 _PLANES = ("sagittal", "coronal", "axial")
 
 
-def _chosen_name(maps: "ParametricMaps", name: str | None) -> str:
+def drawn_name(maps: "ParametricMaps", name: str | None = None) -> str:
+    """Return the parameter that is drawn: the one asked for, else the outcome of the model."""
     if name is not None:
         return maps[name].name
     return next((known for known in _FIRST if known in maps.names), maps.names[0])
@@ -69,7 +70,7 @@ def draw_planes(
     InputError
         If the voxel lies outside the volume.
     """
-    known = maps[_chosen_name(maps, name)]
+    known = maps[drawn_name(maps, name)]
     volume = known.stderr if stderr else known.data
     status = np.asarray(maps.status)
     fitted = (status == VoxelStatus.OK) | (status == VoxelStatus.EDGE)
@@ -136,7 +137,7 @@ def draw_histogram(maps: "ParametricMaps", name: str | None = None, ax: "Axes | 
     Axes
         The range holds 99 % of the fitted voxels; how many lie beyond is written in it.
     """
-    known = maps[_chosen_name(maps, name)]
+    known = maps[drawn_name(maps, name)]
     ax = new_axes() if ax is None else ax
     values = maps.volume(known.name)
     status = np.asarray(maps.status)
