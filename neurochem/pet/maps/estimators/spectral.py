@@ -75,7 +75,14 @@ class VoxelSpectral(VoxelEstimator):
         lift = blood / free[:, None]
         gradients = {
             "K1": np.hstack([by_rate, by_height, trapped + k1[:, None] * lift]),
-            "VT": np.hstack([-by_height * heights / centres**2, by_height / centres, vt[:, None] * lift]),
+            # the volume of the terms, which differs a little from that of the rates they stand for
+            "VT": np.hstack(
+                [
+                    -by_height * heights / centres**2,
+                    by_height / centres,
+                    np.sum(by_height * heights / centres, axis=1, keepdims=True) * lift,
+                ]
+            ),
             "Ki": np.hstack([by_rate, by_rate, trapped + (kept / free)[:, None] * lift]),
             "VB": np.hstack([by_rate, by_rate, blood]),
         }
