@@ -101,8 +101,8 @@ def _image(arguments: argparse.Namespace) -> Any:
     stored = load_nifti(arguments.image)
     if len(stored.shape) != 3:
         return pet.read_image(arguments.image, isotope=arguments.isotope)
-    values, affine, where = read_values(arguments.image, "image")
-    return pet.StaticImage(values, affine, "", "image to correct", where=where)
+    values, _, where = read_values(arguments.image, "image")
+    return pet.StaticImage(values, stored.affine, "", "image to correct", where=where)
 
 
 def _method_options(arguments: argparse.Namespace) -> dict[str, Any]:
