@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -304,13 +304,3 @@ def _halved_first_point(basis: "Basis") -> bool:
     # a straight line through the next points is good enough to tell one from a half
     expected = np.maximum(2.0 * size[:, 1] - size[:, 2], 1e-300)
     return float(np.median(size[:, 0] / expected)) < 0.7
-
-
-def describe(check: BasisCheck) -> dict[str, Any]:
-    """Return the report as plain values, for JSON."""
-    return {
-        "source": check.source,
-        "success": check.success,
-        "elements": [asdict(element) for element in check.elements],
-        "flags": [asdict(flag) for flag in check.flags],
-    }
