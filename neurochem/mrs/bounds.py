@@ -36,7 +36,7 @@ def limits(setup: Setup) -> Limits:
     fine, broad = _FINE_SHIFT_PPM * larmor, 3.0 * BROAD_SHIFT_SD_PPM * larmor
     groups, line = model.groups, model.distortion
     sd, below = (np.zeros(0), np.zeros(0)) if line is None else (line.sd, line.lower)
-    own = np.full(model.loose.size, LOOSE_SHIFT_SD_PPM * larmor)
+    own = np.full(len(model.loose), LOOSE_SHIFT_SD_PPM * larmor)
     widest, free = gauss_variance(_WIDEST_BROAD_HZ), np.full(sd.size, np.inf)
     pair = [BROAD_SHIFT_SD_PPM * larmor, gauss_variance(BROAD_WIDTH_SD_HZ)]
     lower = [-np.inf, -1e-3, shift - fine, 0.0, 0.0, *([-broad, 0.0] * groups), *below, *(-5.0 * own)]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from neurochem.mrs.search import Found
 
 LIPID_SET = "LCModel"
+SAME_SHIFT = {
+    "NAA": ("NAA", "NAAG", "tNAA"), "creatine": ("Cr", "PCr", "tCr"), "choline": ("GPC", "PCh", "Cho", "tCho"),
+}  # fmt: skip
 
 
 def with_lipids(setup: Setup) -> Setup:
@@ -96,8 +99,22 @@ def _with_line(setup: Setup, *, phase: bool = False, kernel: bool = False) -> Se
 
 
 def with_loose_shifts(setup: Setup) -> Setup:
-    """Return the setup in which every metabolite has a shift of its own, softly tied to the shared one."""
-    return replace(setup, model=replace(setup.model, loose=np.flatnonzero(setup.model.broad == 0)))
+    """Return the setup in which metabolites have shifts of their own, softly tied to the shared one.
+
+    Notes
+    -----
+    Molecules with one singlet in common (`SAME_SHIFT`) share theirs: apart, they would imitate a line that is broader or
+    steeper than it is.
+    """
+    broad, names = setup.model.broad, setup.names
+    sets: dict[str, list[int]] = {}
+    for index in np.flatnonzero(broad == 0):
+        group = next((key for key, members in SAME_SHIFT.items() if names[index] in members), names[index])
+        sets.setdefault(group, []).append(int(index))
+    loose = np.zeros((len(sets), broad.size), dtype=bool)
+    for row, members in zip(loose, sets.values(), strict=True):
+        row[members] = True
+    return replace(setup, model=replace(setup.model, loose=loose))
 
 
 def gains(found: "Found", richer: Sequence[Setup], sds: Sequence[FloatArray]) -> list[float]:

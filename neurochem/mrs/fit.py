@@ -151,7 +151,7 @@ def chosen(found: Found) -> dict[str, Any]:
         "elements": list(found.setup.names), "macromolecules": list(found.setup.macromolecules),
         "chosen_dimension_per_ppm": found.dimension_per_ppm,
         "soft_ratios": [ratio.record() for ratio in found.ratios],
-        "free_lineshape": model.distortion is not None, "own_shifts": bool(model.loose.size),
+        "free_lineshape": model.distortion is not None, "own_shifts": len(model.loose) > 0,
     }  # fmt: skip
 
 

@@ -44,8 +44,8 @@ class LinearCombination:
         Factor on every column, one over the noise.
     distortion : Distortion or None
         A free line that multiplies the Voigt line of all elements.
-    loose : int array
-        Elements with a shift of their own on top of the shared one.
+    loose : bool array, shape (k, n_elements)
+        Sets of elements with a shift of their own on top of the shared one.
     groups : int
         Number of broad groups.
 
@@ -64,7 +64,7 @@ class LinearCombination:
     frequency_hz: FloatArray
     scale: float = 1.0
     distortion: Distortion | None = None
-    loose: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
+    loose: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), dtype=bool))
     groups: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +79,7 @@ class LinearCombination:
     @property
     def size(self) -> int:
         """Number of parameters."""
-        return self.extras.stop + self.loose.size
+        return self.extras.stop + len(self.loose)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ class LinearCombination:
             prefix = "broad" if group == 1 else f"broad{group}"
             names += [f"{prefix}_shift", f"{prefix}_variance"]
         names += self.distortion.parameters if self.distortion is not None else ()
-        return (*names, *(f"shift{index}" for index in self.loose))
+        return (*names, *(f"shift_of_{int(np.argmax(members))}" for members in self.loose))
 
     def translated(self, theta: FloatArray, other: "LinearCombination") -> FloatArray:
         """Return these parameters in the order of another model, zero for those that are new."""
@@ -124,9 +124,8 @@ class LinearCombination:
         for group in range(1, len(lines)):
             members = np.flatnonzero(self.broad == group)
             fids[members] = self.fids[members] * lines[group]
-        if self.loose.size:
-            own = theta[self.extras.stop :]
-            fids[self.loose] *= np.exp(2j * np.pi * own[:, None] * self.time_s)
+        for own, members in zip(theta[self.extras.stop :], self.loose, strict=True):
+            fids[members] *= np.exp(2j * np.pi * own * self.time_s)
         return Shaped(self, theta, fids, self.scale * self.phase_factor(theta))
 
     def curves(self, theta: FloatArray) -> ComplexArray:
@@ -140,11 +139,12 @@ class LinearCombination:
     def summed(self, theta: FloatArray, amplitudes: FloatArray) -> ComplexArray:
         """Return curves @ amplitudes, shape (n,), by one FFT."""
         weights = amplitudes * (self.broad == np.arange(self.groups + 1)[:, None])
-        weights[:, self.loose] = 0.0
-        total = np.sum((weights @ self.fids.view(float)).view(complex) * self.lines(theta), axis=0)
-        if self.loose.size:
+        weights[:, self.loose.any(axis=0)] = 0.0
+        lines = self.lines(theta)
+        total = np.sum((weights @ self.fids.view(float)).view(complex) * lines, axis=0)
+        if len(self.loose):
             own = np.exp(2j * np.pi * theta[self.extras.stop :, None] * self.time_s)
-            total += self.lines(theta)[0] * ((amplitudes[self.loose, None] * own * self.fids[self.loose]).sum(axis=0))
+            total += lines[0] * np.sum(own * ((self.loose * amplitudes) @ self.fids.view(float)).view(complex), axis=0)
         return np.asarray(fft.fft(total)[self.window] * (self.scale * self.phase_factor(theta)), dtype=complex)
 
     def derivative(self, theta: FloatArray, amplitudes: FloatArray) -> FloatArray:
@@ -179,7 +179,7 @@ class Shaped:
         rows += [time_s**2 * part for part in sums[1:]]
         if model.distortion is not None:
             rows += list(model.distortion.slopes(self.theta[model.extras]) * total_fid)
-        rows += [time_s * amplitudes[index] * self.fids[index] for index in model.loose]
+        rows += list(time_s * self._loose_sums(amplitudes))
         spectra = self._spectra(np.array(rows)).T
         first = 2 + len(sums)
         total, moved = spectra[0], spectra[2:first]
@@ -189,8 +189,14 @@ class Shaped:
         for group in range(model.groups):
             out += [2j * np.pi * moved[group + 1], -spectra[first + group]]
         rest = spectra[first + model.groups :]
-        extras = len(rest) - model.loose.size
+        extras = len(rest) - len(model.loose)
         return np.array([*out, *rest[:extras], *(2j * np.pi * rest[extras:])]).T
+
+    def _loose_sums(self, amplitudes: FloatArray) -> ComplexArray:
+        """Return the summed FIDs of the loose sets, shape (k, n_points)."""
+        if not len(self.model.loose):
+            return np.zeros((0, self.fids.shape[1]), dtype=complex)
+        return np.asarray(((self.model.loose * amplitudes) @ self.fids.view(float)).view(complex), dtype=complex)
 
     def new_slopes(self, amplitudes: FloatArray, simpler: LinearCombination) -> ComplexArray:
         """Return the derivatives to what this model has on top of a simpler one, where it is zero, shape (n, k)."""
@@ -200,6 +206,6 @@ class Shaped:
             new = [index for index, name in enumerate(model.distortion.parameters) if name not in before]
             total = (amplitudes @ self.fids.view(float)).view(complex)
             rows.append(model.distortion.slopes(np.zeros(model.distortion.size))[new] * total)
-        if model.loose.size > simpler.loose.size:
-            rows.append(2j * np.pi * time_s * (amplitudes[model.loose, None] * self.fids[model.loose]))
+        if len(model.loose) > len(simpler.loose):
+            rows.append(2j * np.pi * time_s * self._loose_sums(amplitudes))
         return self._spectra(np.vstack(rows))

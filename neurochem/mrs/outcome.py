@@ -341,7 +341,7 @@ def _richer_model(outcome: Outcome) -> list[Flag]:
     if model.distortion is not None:
         message = "the lines are not Voigt lines: the fit has a free line"
         flags.append(Flag("free_lineshape", message, "info"))
-    if model.loose.size:
+    if len(model.loose):
         message = "metabolites are shifted against each other: the fit has a shift for each, softly tied"
         flags.append(Flag("own_shifts", message, "info"))
     if model.groups > 1:

@@ -204,7 +204,7 @@ def _promising(found: Found, options: FitOptions) -> list[Setup]:
     if options.lineshape == "auto":
         steps += [with_phase] if line is None or not line.phase_sd.size else []
         steps += [with_kernel] if line is None or not line.offsets_hz.size else []
-    if options.shifts == "auto" and not found.setup.model.loose.size:
+    if options.shifts == "auto" and not len(found.setup.model.loose):
         steps.append(with_loose_shifts)
     candidates = [step(found.setup) for step in steps]
     promised = gains(found, candidates, [limits(setup).sd for setup in candidates])
