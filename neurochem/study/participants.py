@@ -57,6 +57,7 @@ def plan_participants(
     """
     bids, out = Path(bids_dir), Path(out_dir)
     check_folders(bids, out)
+    _check_image_choices(config.pet)
     scans = find_scans(bids, tacs=config.pet.tacs, participants=participants, sessions=sessions)
     if not scans:
         msg = f"{bids}: no scan (*_pet.nii.gz, *_svs.nii.gz) for the labels chosen; check the folders pet and mrs"
@@ -65,7 +66,6 @@ def plan_participants(
         from neurochem.pet.model import MODELS
 
         MODELS.entry(config.pet.model)
-        _check_image_choices(config.pet)
         _check_regions(bids, config)
     return [ScanJob(scan, bids, out, config) for scan in scans]
 

@@ -139,7 +139,7 @@ def test_threads_change_no_byte(scan):
     written = []
     for threads in ("1", "2"):
         scan["out"] = str(Path(scan["folder"]) / threads)
-        assert main(words(scan, "--threads", threads, "--plot")) == 0
+        assert main(words(scan, "--threads", threads)) == 0
         written.append({path.name: path.read_bytes() for path in Path(scan["out"]).iterdir()})
     assert written[0] == written[1]
 
