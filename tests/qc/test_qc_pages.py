@@ -171,6 +171,21 @@ def test_a_failed_fit_without_curves_still_has_a_page():
     assert "1 of 1 estimates failed" in text
 
 
+def test_sections_follow_the_fits_with_their_lines_and_pictures():
+    from matplotlib.figure import Figure
+
+    section = qc.Section(
+        "Maps", ["SRTM <maps>", "BPND: median 1"], [(Figure((2, 1)), "planes"), (Figure((2, 1)), "spread")]
+    )
+    results = ResultSet({"putamen": region_fit()})
+    page = qc.scan_page(results, title="x", home="index.html", settings={"a": 1}, sections=[section])
+    seen = outline(page)
+    assert [image["alt"] for image in seen.images[1:]] == ["planes", "spread"]
+    assert all(image["src"].startswith("data:image/png;base64,") for image in seen.images)
+    text = seen.text
+    assert text.index("Fit and residual") < text.index("Maps SRTM <maps> BPND: median 1") < text.index("Settings")
+
+
 def test_a_page_of_nothing_is_refused():
     with pytest.raises(InputError, match="no fit to show"):
         page_of(ResultSet({}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from test_study_blood import write_blood
 from tiny_study import labels, truth
 
 import neurochem as nc
@@ -135,6 +136,16 @@ def test_an_image_that_gives_no_maps_keeps_its_regional_results_and_says_why(tin
     assert (tmp_path / "out" / FOLDER / f"{STEM}_model-SRTM2_kinpar.tsv").is_file()
 
 
+def test_plasma_models_make_maps_from_the_scan_s_blood(tiny_pet, tmp_path):
+    bids = Path(shutil.copytree(tiny_pet, tmp_path / "bids"))
+    write_blood(bids / FOLDER, STEM)
+    config = config_of(bids, model="Logan", parameters=("VT",), maps=True)
+    run_participants(bids, tmp_path / "out", config=config, **ONE)
+    found = volume(tmp_path / "out", "model-Logan_meas-VT")[labels() == 2]
+    # reference K1/k2 = 7.5; one percent of noise a voxel, and an input joined by lines between samples
+    assert np.mean(found) == pytest.approx(7.5 * (1 + truth(0, 0)["midbrain"]), rel=0.02)
+
+
 def test_a_dry_run_says_that_maps_are_made(tiny_pet, tmp_path):
     (job,) = plan_participants(tiny_pet, tmp_path / "out", config=config_of(tiny_pet, maps=True), **ONE)
     assert "maps   SRTM of every voxel" in describe_job(job)
@@ -218,8 +229,7 @@ def test_correction_gives_back_regional_binding_and_is_named_everywhere(correcte
     rows = read_rows(out / "markers.tsv")
     assert {row["model"] for row in rows} == {f"SRTM pvc-{method}"}
     for row in rows:
-        # one percent of noise a voxel grows to a few percent of BPND in the correction; uncorrected, a third is missing
-        assert float(row["value"]) == pytest.approx(truth(0, 0)[row["region"]], rel=0.08)
+        assert abs(float(row["value"]) - truth(0, 0)[row["region"]]) < 4 * float(row["se"])
     names = {path.name.removeprefix(f"{STEM}_") for path in (out / FOLDER).iterdir()}
     assert {f"pvc-{method}_desc-segmentation_tacs.tsv", f"pvc-{method}_model-SRTM_kinpar.tsv"} <= names
     (fit, *_) = read_fits(out / FOLDER / f"{STEM}_pvc-{method}_model-SRTM_fit.json")
@@ -236,5 +246,7 @@ def test_maps_of_a_corrected_image_hold_the_truth_where_those_of_the_image_do_no
     names = {"gtm": "model-SRTM_meas-BPND", "rbv": "pvc-rbv_model-SRTM_meas-BPND"}
     found = {method: volume(corrected[method], name)[labels() == 2] for method, name in names.items()}
     expected = truth(0, 0)["midbrain"]
-    assert np.median(found["rbv"]) == pytest.approx(expected, rel=0.08)
-    assert np.median(found["gtm"]) < 0.8 * expected
+    # six voxels that scatter by 1.5 percent: four standard errors of their median are 3 percent
+    assert np.median(found["rbv"]) == pytest.approx(expected, rel=0.03)
+    # regions of single voxels: three quarters of the binding are lost to the neighbours
+    assert np.median(found["gtm"]) < 0.4 * expected
