@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Axis", "Estimate", "FitResult", "Flag", "ResultSet", "frozen_array"]
 
-STDERR_KINDS = ("fit", "crlb", "bootstrap", "profile", "none")
+STDERR_KINDS = ("fit", "crlb", "bootstrap", "profile", "mcmc", "none")
 _FORMAT = "neurochem-fit-1"
 
 
@@ -46,7 +46,7 @@ class Estimate:
     value, stderr : float
         Estimate and absolute standard error, NaN when unknown and infinite when the data cannot tell.
     stderr_kind : str
-        "fit", "crlb", "bootstrap", "profile" or "none".
+        "fit", "crlb", "bootstrap", "profile", "mcmc" or "none".
     fixed, at_bound : bool
         Whether the value was given rather than estimated, and whether it ended at the edge of its search.
     dof : float

@@ -8,6 +8,7 @@ from neurochem.mrs.fit import fit
 from neurochem.mrs.intervals import bootstrap, correlation, profile_interval
 from neurochem.mrs.macromolecule_sets import macromolecule_sets
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
+from neurochem.mrs.mcmc import sample
 from neurochem.mrs.nifti import write
 from neurochem.mrs.nulled import MeasuredMacromolecules, measured_macromolecules
 from neurochem.mrs.preprocess import Preprocessed, preprocess
@@ -73,6 +74,7 @@ __all__ = [
     "relaxation_sets",
     "resonance_basis",
     "resonance_names",
+    "sample",
     "signal_fraction",
     "simulate",
     "simulate_basis",

@@ -14,6 +14,7 @@ from neurochem.mrs.search import Found, search
 from neurochem.mrs.setup import prepare
 from neurochem.mrs.spectra import Acquisition, Spectrum, as_spectrum
 from neurochem.results import FitResult
+from neurochem.solve.threads import one_library_thread
 from neurochem.units import ComplexArray
 
 
@@ -112,8 +113,9 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     reason = hopeless(data)
     if reason:
         return failed_result(label, basis.names, settings, *reason)
-    found = search(prepare(data, basis, elements, options), options)
-    return fitted_result(label, Outcome(found), settings | chosen(found), amplitudes)
+    with one_library_thread():
+        found = search(prepare(data, basis, elements, options), options)
+        return fitted_result(label, Outcome(found), settings | chosen(found), amplitudes)
 
 
 def matched(
