@@ -15,7 +15,7 @@ _FEWEST = 10
 
 @dataclass(frozen=True)
 class VoxelK2prime:
-    """k2' in 1/min, its standard error from the spread of voxels taken as independent, and how many voxels gave it."""
+    """k2' in 1/min, its standard error, and how many voxels gave it."""
 
     value: float
     stderr: float
@@ -39,8 +39,12 @@ def median_k2prime(values: dict[str, FloatArray], stderrs: dict[str, FloatArray]
 
     Notes
     -----
-    Weights are one over variance. The median, unlike the mean, is not drawn up by the long tail that k2' has where
-    binding is low (Wu and Carson 2002).
+    Weights are one over the variance of log k2'. (One over that of k2' itself would favour voxels that noise has made
+    small, whose error comes out small too: at 10 % noise in a frame of 5 min the median is then 6 to 17 % low.) The
+    median, unlike the mean, is not drawn up by the long tail that k2' has where binding is low (Wu and Carson 2002).
+    The standard error adds the shift against the unweighted median, which shows what is left of such a bias, to the
+    spread of voxels taken as independent. At 10 % noise k2' is within 3.5 % of the truth; at 20 %, where many voxels are
+    not sure to bind, up to 14 % high: smooth the image first, or give k2'.
     """
     bpnd, k2prime, error = values["BPND"], values["k2prime"], stderrs["k2prime"]
     binding = fitted & (bpnd > BINDING_THRESHOLD) & (bpnd > _SURE * stderrs["BPND"])
@@ -53,10 +57,11 @@ def median_k2prime(values: dict[str, FloatArray], stderrs: dict[str, FloatArray]
         raise InputError(msg)
     order = np.argsort(k2prime[binding])
     ordered = k2prime[binding][order].astype(float)
-    weights = 1.0 / error[binding][order].astype(float) ** 2
+    weights = (ordered / error[binding][order]) ** 2
     share = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
     value = float(np.interp(0.5, share, ordered))
     low, high = np.interp([0.1587, 0.8413], share, ordered)
     effective = weights.sum() ** 2 / np.sum(weights**2)
     # the standard error of a median is 1.2533 times that of a mean of as many normal values
-    return VoxelK2prime(value, float(1.2533 * 0.5 * (high - low) / np.sqrt(effective)), int(ordered.size))
+    chance = 1.2533 * 0.5 * (high - low) / np.sqrt(effective)
+    return VoxelK2prime(value, float(np.hypot(chance, value - np.median(ordered))), int(ordered.size))
