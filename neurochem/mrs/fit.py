@@ -10,6 +10,7 @@ from neurochem.mrs.basis import Basis
 from neurochem.mrs.options import FitOptions
 from neurochem.mrs.outcome import Outcome, failed_result, fitted_result
 from neurochem.mrs.ratios import SoftRatio
+from neurochem.mrs.reference_line import reference_line
 from neurochem.mrs.search import Found, search
 from neurochem.mrs.setup import prepare
 from neurochem.mrs.spectra import Acquisition, Spectrum, as_spectrum
@@ -31,6 +32,7 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     shifts: str = "auto",
     ratios: str | Iterable[SoftRatio] | None = "default",
     amplitudes: str = "mean",
+    line_from: Spectrum | Acquisition | None = None,
     allow_mismatch: bool = False,
     name: str | None = None,
 ) -> FitResult:
@@ -68,6 +70,9 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     amplitudes : str
         "mean": expected value given the data and that no amplitude is negative.  "mode": the non-negative least squares.
         "free": least squares without that limit, at the lines found with it; unbiased, with negative values.
+    line_from : Spectrum or Acquisition, optional
+        Unsuppressed water of the same voxel, treated as the data were: elements get what its line is beyond a Voigt line
+        (neurochem.mrs.reference_line) before the widths are fitted.
     allow_mismatch : bool
         Let a basis of another echo time pass.
     name : str, optional
@@ -105,7 +110,16 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     Magn Reson Med 85:13.
     """
     options = FitOptions(
-        ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes
+        ppm,
+        baseline,
+        baseline_dimension_per_ppm,
+        macromolecules,
+        lipids,
+        lineshape,
+        shifts,
+        ratios,
+        amplitudes,
+        line_from,
     )
     data, elements = matched(spectrum, basis, options, allow_mismatch=allow_mismatch)
     settings = _settings(data, basis, options)
@@ -136,7 +150,10 @@ def matched(
         raise InputError(msg)
     options.check()
     data = without_zero_filling(data)
-    return data, basis.matched(data, allow_mismatch=allow_mismatch)
+    elements = basis.matched(data, allow_mismatch=allow_mismatch)
+    if options.line_from is not None:
+        elements = elements * reference_line(as_spectrum(options.line_from), data.dwell_s, data.points)
+    return data, elements
 
 
 def without_zero_filling(data: Spectrum) -> Spectrum:
@@ -161,7 +178,8 @@ def _settings(data: Spectrum, basis: Basis, options: FitOptions) -> dict[str, An
     return {
         "spectrum": data.source, "basis": basis.source, "ppm": list(options.ppm), "baseline": options.baseline,
         "baseline_dimension_per_ppm": options.baseline_dimension_per_ppm, "lineshape": options.lineshape,
-        "shifts": options.shifts, "lipids": options.lipids, "amplitudes": options.amplitudes, "echo_time_s": data.echo_time_s,
+        "shifts": options.shifts, "lipids": options.lipids, "amplitudes": options.amplitudes,
+        "line_from": "" if options.line_from is None else as_spectrum(options.line_from).name, "echo_time_s": data.echo_time_s,
         "repetition_time_s": data.repetition_time_s, "larmor_mhz": data.larmor_mhz, "dwell_s": data.dwell_s,
         "points": data.points, "nucleus": data.nucleus, "reference_ppm": data.reference_ppm,
         "basis_proton_amplitude": basis.proton_amplitude, "basis_echo_time_s": basis.echo_time_s,

@@ -21,6 +21,7 @@ from neurochem.mrs.spins.library import DEFAULT_METABOLITES, find_molecules
 from neurochem.mrs.spins.lines import Lines, combined
 from neurochem.mrs.spins.molecule import Molecule
 from neurochem.mrs.spins.reduction import reduced_systems
+from neurochem.solve.threads import one_library_thread
 
 # Lines are simulated and kept in this frame and moved afterwards: a shift of the frame is a shift of every line.
 _FRAME_PPM = 4.65
@@ -242,6 +243,7 @@ def simulate_basis(  # noqa: PLR0913 - keywords of one simulation
     label = sequence if isinstance(sequence, str) else type(sequence).__name__
     template: dict[str, Any] = {
         "dwell_s": dwell_s, "larmor_mhz": larmor_mhz, "echo_time_s": made.echo, "reference_ppm": reference_ppm,
+        "linewidth_hz": linewidth_hz,
     }  # fmt: skip
     steps = {
         name: {step: _fid(lines, name, template, int(points), linewidth_hz) for step, lines in entry.items()}
@@ -292,7 +294,8 @@ def _simulated(
         key = lines_key(molecule, sequence, larmor_mhz=larmor_mhz, exchangeable=exchangeable, t1_s=times[name])
         kept = load_lines(key, sequence.conditions, larmor_mhz=larmor_mhz, reference_ppm=_FRAME_PPM) if cache else None
         if kept is None:
-            kept = _lines_of(sequence, molecule, larmor_mhz, exchangeable, times[name])
+            with one_library_thread():
+                kept = _lines_of(sequence, molecule, larmor_mhz, exchangeable, times[name])
             if cache:
                 store_lines(key, kept)
         found[name] = kept

@@ -17,6 +17,7 @@ from neurochem.pet.preparation import region_target, scan_inputs
 from neurochem.pet.tacs import TimeActivityCurves
 from neurochem.pet.tracers import Choice, choose
 from neurochem.results import FitResult, ResultSet
+from neurochem.solve.threads import one_library_thread
 
 if TYPE_CHECKING:
     import lmfit
@@ -124,14 +125,15 @@ def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     inputs = scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
     wanted = [name for name in tacs.regions if name != inputs.input_name] if regions is None else list(regions)
     targets = [region_target(tacs, inputs, region) for region in wanted]
-    if parameters is None:
-        inputs = kinetic.prepare(targets, inputs)
     results: dict[str, FitResult] = {}
-    for region, target in zip(wanted, targets, strict=True):
-        if parameters is not None:
-            results[region] = fit_parameters(kinetic, target, inputs, parameters)
-        else:
-            results[region] = kinetic.fit(target, inputs)
+    with one_library_thread():
+        if parameters is None:
+            inputs = kinetic.prepare(targets, inputs)
+        for region, target in zip(wanted, targets, strict=True):
+            if parameters is not None:
+                results[region] = fit_parameters(kinetic, target, inputs, parameters)
+            else:
+                results[region] = kinetic.fit(target, inputs)
     return ResultSet(results if choice is None else {name: _noted(fit, choice) for name, fit in results.items()})
 
 

@@ -57,7 +57,8 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         Dynamic image, in memory or in a file; a compressed file is unpacked once, any other is read slab by slab.
     model : str
         Name as listed by `models()`. SRTM, SRTM2, MRTM1, MRTM2, LoganRef, LoganRefML, PatlakRef, REPlot, SUVR, 1TCM, Logan,
-        MLLogan, MA1, Patlak and SA are solved in blocks; every other model by its regional fit in each voxel (milliseconds a voxel).
+        MLLogan, MA1, Patlak and SA are solved in blocks; every other model by its regional fit in each voxel, which takes
+        milliseconds a voxel.
     reference : TimeActivityCurves of one region, array, Curve, or mask of the reference region
         Input of reference-tissue models: a TAC, frame means (n_frames,), a continuous curve, or the region itself as an
         array of the volume's shape, a NIfTI image, or its path.

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from neurochem.errors import FileFormatError, InputError
 from neurochem.pet.image import DynamicImage
+from neurochem.solve.threads import one_library_thread
 from neurochem.units import BoolArray, FloatArray
 
 # One slab in double precision takes about this much memory; one is held a thread.
@@ -101,7 +100,7 @@ class VoxelBlocks:
 
         # None lets tqdm look whether there is a terminal
         bar = tqdm(total=self.count, desc=title, unit="voxel", unit_scale=True, disable=None, leave=False, delay=1.0)
-        with _one_library_thread(), bar:
+        with one_library_thread(), bar:
             if self.threads == 1:
                 for slab in self.slabs:
                     one(slab)
@@ -128,13 +127,6 @@ def put_back(values: np.ndarray, chosen: BoolArray, order: str, empty: float) ->
 def taken_out(volume: np.ndarray, chosen: BoolArray, order: str) -> np.ndarray:
     """Return the chosen voxels of a volume, listed in `order`."""
     return volume[chosen] if order == "C" else volume.T[chosen.T]
-
-
-@contextmanager
-def _one_library_thread() -> Iterator[None]:
-    """Hold matrix libraries to one thread: ours are the only ones, so that no core is asked for twice."""
-    with threadpool_limits(limits=1):
-        yield
 
 
 def checked_threads(threads: int) -> int:
