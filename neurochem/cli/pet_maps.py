@@ -59,7 +59,7 @@ def add_parser(actions: Any) -> None:
 def make_maps(arguments: argparse.Namespace) -> int:
     """Fit, write all files or none, and say what was found and written."""
     from neurochem import pet
-    from neurochem.cli.show import say, wrote
+    from neurochem.cli.show import complain, say, wrote
     from neurochem.pet.model import MODELS
 
     shared.check_folder(arguments.out_dir)
@@ -84,6 +84,11 @@ def make_maps(arguments: argparse.Namespace) -> int:
     chosen = maps.names if arguments.parameters is None else tuple(maps[name].name for name in arguments.parameters)
     paths = write_maps(maps, arguments.out_dir, shared.bids_prefix(arguments.image), chosen, plot=arguments.plot)
     say(maps.summary())
+    counts = maps.counts()
+    if not counts["ok"] + counts["edge"]:
+        complain(
+            "neurochem: warning: no voxel was fitted; compare the units of image and reference, and look at the mask"
+        )
     for path in paths:
         wrote(path)
     return 0

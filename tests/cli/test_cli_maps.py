@@ -144,6 +144,16 @@ def test_threads_change_no_byte(scan):
     assert written[0] == written[1]
 
 
+def test_maps_of_nothing_come_with_a_warning(scan, capsys):
+    tacs = nc.pet.extract_tacs(nc.pet.read_image(scan["image"]), scan["labels"], {1: "cerebellum"})
+    in_becquerel = nc.pet.TimeActivityCurves(tacs.frames, 1000 * tacs.activity, regions=tacs.regions)
+    table = nc.pet.write_tacs(in_becquerel, Path(scan["folder"]) / "x_tacs.tsv")
+    assert main(words(scan, "--plot", reference=f"{table}:cerebellum")) == 0
+    printed = capsys.readouterr()
+    assert "24 low signal" in printed.out
+    assert printed.err.startswith("neurochem: warning: no voxel was fitted; compare the units")
+
+
 def test_an_image_without_entities_gives_names_without(scan):
     plain = Path(scan["folder"]) / "scan.nii.gz"
     shutil.copy(scan["image"], plain)
