@@ -1,0 +1,245 @@
+"""The door of edited MRS: `fit_edited`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neurochem.errors import InputError, unknown_name
+from neurochem.mrs.basis import Basis
+from neurochem.mrs.edited.basis_fit import DifferenceBasis, difference_basis
+from neurochem.mrs.edited.combine import EditedInput, EditedSpectra, difference_name, edited_spectra, result_weights
+from neurochem.mrs.edited.peak_result import efficiency_of, fit_by_peaks
+from neurochem.mrs.edited.results import with_fields, with_reference, with_sums
+from neurochem.mrs.fit import fit
+from neurochem.mrs.sequences.editing import DIFFERENCES
+from neurochem.mrs.simulate_basis import EditedBasis
+from neurochem.mrs.spectra import EDIT, Acquisition, Spectrum, as_spectrum
+from neurochem.quality import Flag
+from neurochem.results import FitResult
+
+METHODS = ("basis", "peaks")
+PPM = (0.5, 4.2)
+# What the sum of the sub-spectra is fitted for.
+_REFERENCES = ("Cr", "PCr", "tCr", "GPC", "PCh", "Cho", "tCho")
+
+
+def fit_edited(  # noqa: PLR0913 - keywords of one analysis
+    on: Spectrum | EditedSpectra | EditedInput,
+    off: Spectrum | None = None,
+    *,
+    basis: EditedBasis | Basis | None = None,
+    method: str | None = None,
+    macromolecules: str | None = "3to2",
+    difference: str | None = None,
+    target: str = "GABA",
+    reference: bool = True,
+    order: Sequence[str] | None = None,
+    alignment: str | Sequence[tuple[float, float]] | None = "auto",
+    peaks: str = "GABAGlx",
+    efficiency: Mapping[str, float] | None = None,
+    name: str | None = None,
+    **options: Any,
+) -> FitResult:
+    """Fit J-difference edited spectra: GABA and what is edited with it.
+
+    Parameters
+    ----------
+    on, off : Spectrum
+        Edit ON and OFF (an inverted order is recognised); `on` alone is a difference.  Instead of both: an Acquisition with
+        DIM_EDIT, spectra by name, or what `edited_spectra` returned.
+    basis : EditedBasis or Basis, optional
+        `simulate_basis("mega-press", ...)` or "hermes", or a difference basis, scaled as the data are.
+    method : str, optional
+        "basis": linear combination (`neurochem.mrs.fit`); "peaks": Gaussians on a smooth baseline.  By default "basis"
+        where there is one.
+    macromolecules : str or None
+        Model of MM3co, the macromolecule edited with GABA at 3.0 ppm: "3to2" (area 2/3 of the line at 0.915 ppm), "FSL-MRS"
+        (2.0 : 3.75), "1to1GABA" (the area of GABA), "free"; None adds none, so that "GABA" holds it.
+    difference : str
+        "half": (mean ON - mean OFF)/2, "full": ON - OFF.  By default "half", or the scale of `edited_spectra`.  Estimates do
+        not depend on it where ON and OFF are given; for a given difference it says how that was made.
+    target : str
+        "GABA" or "GSH" (HERMES, or MEGA edited for GSH; by basis only).
+    reference : bool
+        Also fit creatine and choline: by basis in the sum, whose noise is independent of the difference's; by peaks in OFF,
+        the correlation with the difference kept.  They cancel in the difference.
+    order, alignment
+        As for `edited_spectra`.
+    peaks : str
+        "GABAGlx": GABA+ and two Gaussians for Glx, 2.79 to 4.10 ppm; "GABA": GABA+ alone, 2.79 to 3.55 ppm.
+    efficiency : mapping of str to float, optional
+        By peaks: the signal a proton in the half difference, {"GABA+": 0.5, "Glx": 0.4} by default (Gannet, TE 68 ms), or
+        the integrals of `basis` where that is given.  Twice that counts in a full difference.
+    name : str, optional
+        Name of the result.
+    **options
+        By basis: options of `neurochem.mrs.fit` (ppm is (0.5, 4.2)).  By peaks: baseline="sinusoidal" or "quadratic",
+        exclude_choline=True.
+
+    Returns
+    -------
+    FitResult
+        "GABA+": all signal at 3 ppm, as GABA.  "GABA": without MM3co, by basis only.  Coefficients are signal a proton at
+        excitation, as those of `fit`, whatever the difference: `quantify` takes either.  By basis also the other
+        elements, MM3co or "MM09+MM3co", and diagnostics `mm_share` (of GABA+) and `gaba_mm_correlation`; by peaks "Glx".
+
+    Raises
+    ------
+    InputError, BasisMismatchError, UnknownNameError
+        If conditions cannot be told apart, the basis is not of the data or its scale is the other one, or a name is unknown.
+
+    Notes
+    -----
+    The basis is subtracted as the data are, so that no efficiency enters; a peak area does need one.  GABA+ is the sum
+    of GABA and MM3co weighted by their areas between 2.8 and 3.2 ppm.  A single Gaussian is not GABA's multiplet.
+
+    References
+    ----------
+    Mescher M (1998), NMR Biomed 11:266; Edden RAE (2014), J Magn Reson Imaging 40:1445; Craven AR (2022), NMR Biomed 35:e4702.
+    """
+    chosen = _method(method, basis, target, options)
+    edited, spectrum, scale = _input(on, off, difference, target=target, order=order, alignment=alignment)
+    label = spectrum.name if name is None else name
+    if chosen == "peaks":
+        result = _by_peaks(edited, spectrum, scale, basis, peaks, efficiency, label, reference, target, options)
+    else:
+        assert basis is not None
+        made = difference_basis(basis, target=target, difference=scale, macromolecule_model=macromolecules)
+        result = _by_basis(spectrum, made, label, target, options)
+        if reference and edited is not None and isinstance(basis, EditedBasis):
+            result = with_reference(result, _sum_fit(edited, basis, options), _REFERENCES)
+    record: dict[str, Any] = {"method": chosen, "difference": scale, "target": target}
+    if edited is not None:
+        record["edit_steps"] = [step.what for step in edited.steps]
+        if edited.order.inverted:
+            result = with_fields(result, flags=(*result.flags, Flag("edit_order_inverted", edited.order.note)))
+    return with_fields(result, settings={**result.settings, **record})
+
+
+def _method(method: str | None, basis: EditedBasis | Basis | None, target: str, options: Mapping[str, Any]) -> str:
+    chosen = ("peaks" if basis is None else "basis") if method is None else str(method).casefold()
+    if chosen not in METHODS:
+        raise unknown_name(method, METHODS, kind="method of fit_edited")
+    if chosen == "basis" and basis is None:
+        msg = "method is 'basis' and basis is missing; give simulate_basis('mega-press', ...) at the echo time of the data."
+        raise InputError(msg)
+    if target not in {"GABA", "GSH"}:
+        raise unknown_name(target, ("GABA", "GSH"), kind="edited molecule")
+    if chosen == "peaks" and target != "GABA":
+        msg = f"target is '{target}'; peaks are for GABA. Give a basis and method='basis'."
+        raise InputError(msg)
+    known = {"baseline", "exclude_choline"}
+    unknown = [key for key in options if chosen == "peaks" and key not in known]
+    if unknown:
+        raise unknown_name(unknown[0], known, kind="option of the peak model")
+    return chosen
+
+
+def _input(
+    on: Spectrum | EditedSpectra | EditedInput, off: Spectrum | None, difference: str | None, *, target: str,
+    **how: Any,
+) -> tuple[EditedSpectra | None, Spectrum, str]:  # fmt: skip
+    """Return the edited spectra where there are sub-spectra, the difference, and its scale."""
+    # what preprocessing returned holds the data
+    on = getattr(on, "edited", None) or on
+    if isinstance(on, EditedSpectra):
+        if difference is not None and difference != on.scale:
+            msg = f"difference is '{difference}', but the spectra were subtracted to a {on.scale} one; leave difference out."
+            raise InputError(msg)
+        return on, on.edited_for(target), on.scale
+    scale = "half" if difference is None else difference
+    if scale not in DIFFERENCES:
+        raise unknown_name(scale, DIFFERENCES, kind="scale of the difference")
+    if off is not None:
+        on = [as_spectrum(on), as_spectrum(off)]  # type: ignore[arg-type] # as_spectrum refuses what is neither
+    elif isinstance(on, Spectrum) or (isinstance(on, Acquisition) and on.size(EDIT) == 1):
+        return None, as_spectrum(on), scale
+    if off is not None and how["order"] is None:
+        edited = _pair(on, scale, target, how["alignment"])
+    else:
+        edited = edited_spectra(on, difference=scale, target=target, **how)  # type: ignore[arg-type] # checked there
+    return edited, edited.edited_for(target), scale
+
+
+def _pair(pair: Sequence[Spectrum], scale: str, target: str, alignment: Any) -> EditedSpectra:
+    """Return two spectra subtracted: named ON and OFF by the caller, unless their content contradicts it."""
+    header = {"EditCondition": ["ON", "OFF"]}
+    return edited_spectra(pair, difference=scale, target=target, alignment=alignment, header=header)
+
+
+def _by_basis(
+    spectrum: Spectrum, made: DifferenceBasis, label: str, target: str, options: Mapping[str, Any]
+) -> FitResult:
+    keywords = {"ppm": PPM, "macromolecules": None, "lipids": None, "ratios": None, **options}
+    result = fit(spectrum, made.basis, name=label, **keywords)
+    record = {"macromolecule_model": made.model, "left_out": list(made.left_out), "gaba_plus": dict(made.gaba_plus)}
+    result = with_fields(result, settings={**result.settings, **record})
+    if target != "GABA":
+        return result
+    if made.tied:
+        return with_sums(result, {"GABA+": {"GABA+": 2.0}, "GABA": {"GABA+": 1.0}})
+    summed = with_sums(result, {"GABA+": made.gaba_plus})
+    return with_fields(summed, diagnostics={**summed.diagnostics, **_shares(summed, made.gaba_plus)})
+
+
+def _shares(result: FitResult, weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the part of GABA+ that is macromolecules, and how far the two cannot be told apart."""
+    broad = [name for name in weights if name != "GABA"]
+    if not result.success or not broad or not result["GABA+"].value:
+        return {}
+    names = result.covariance_names
+    index = [names.index("GABA"), names.index(broad[0])]
+    block = result.covariance[np.ix_(index, index)]
+    size = float(np.sqrt(block[0, 0] * block[1, 1]))
+    return {
+        "mm_share": 1.0 - result["GABA"].value / result["GABA+"].value,
+        "gaba_mm_correlation": float(block[0, 1]) / size if size > 0 else np.nan,
+    }
+
+
+def _sum_fit(edited: EditedSpectra, basis: EditedBasis, options: Mapping[str, Any]) -> FitResult:
+    """Return the fit of the sum, with elements summed as the data are."""
+    steps = [name for name in basis if name in {"on", "off", "a", "b", "c", "d"}]
+    weights = result_weights(steps, edited.scale)["sum"]
+    first = basis[steps[0]]
+    fids = np.sum([weight * basis[step].fids for step, weight in weights.items()], axis=0)
+    whole = Basis(
+        first.names, fids, dwell_s=first.dwell_s, larmor_mhz=first.larmor_mhz, echo_time_s=first.echo_time_s,
+        reference_ppm=first.reference_ppm, proton_amplitude=first.proton_amplitude, nucleus=first.nucleus,
+        sequence=basis["sum"].sequence,
+    )  # fmt: skip
+    taken = {key: value for key, value in options.items() if key in {"allow_mismatch", "lineshape"}}
+    return fit(edited.sum, whole, lipids=None, **taken)
+
+
+def _by_peaks(  # noqa: PLR0913, PLR0917 - one call
+    edited: EditedSpectra | None,
+    spectrum: Spectrum,
+    scale: str,
+    basis: EditedBasis | Basis | None,
+    peaks: str,
+    efficiency: Mapping[str, float] | None,
+    label: str,
+    reference: bool,
+    target: str,
+    options: Mapping[str, Any],
+) -> FitResult:
+    source = "given"
+    if efficiency is None and basis is not None:
+        made = difference_basis(basis, target=target, difference=scale, macromolecule_model=None)
+        efficiency, source = efficiency_of(made.basis, scale), "integrals of the basis"
+    unedited, weight = None, 0.0
+    if edited is not None and reference:
+        unedited = edited.unedited
+        names = [key for key in edited if key in {"on", "off", "a", "b", "c", "d"}]
+        weight = result_weights(names, scale)[difference_name(edited, target)]["off" if "off" in edited else "d"]
+    settings = {
+        "spectrum": spectrum.source, "echo_time_s": spectrum.echo_time_s, "repetition_time_s": spectrum.repetition_time_s,
+        "larmor_mhz": spectrum.larmor_mhz, "dwell_s": spectrum.dwell_s, "points": spectrum.points,
+        "nucleus": spectrum.nucleus, "reference_ppm": spectrum.reference_ppm, "basis_proton_amplitude": 1.0,
+    }  # fmt: skip
+    return fit_by_peaks(
+        spectrum, unedited, scale=scale, unedited_weight=weight, peaks=peaks, efficiency=efficiency,
+        efficiency_source=source, name=label, settings=settings, **options,
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Results of edited fits: estimates as sums of elements, and estimates of another spectrum of the same scan beside them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from neurochem.mrs.outcome import add_totals
+from neurochem.quality import Flag
+from neurochem.results import Estimate, FitResult
+
+
+def with_fields(result: FitResult, **changes: Any) -> FitResult:
+    """Return the result with other fields."""
+    return FitResult(**({name: getattr(result, name) for name in FitResult.__slots__} | changes))
+
+
+def with_sums(result: FitResult, sums: Mapping[str, Mapping[str, float]], *, drop: Sequence[str] = ()) -> FitResult:
+    """Return the result with weighted sums of elements among its estimates and in its covariance.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fit; a failed one gets NaN.
+    sums : mapping of str to mapping of str to float
+        Weights of elements by name of the sum; a sum may have the name of an element and replaces it.
+    drop : sequence of str
+        Elements to leave out.
+    """
+    if not result.success:
+        missing = {name: Estimate(name, math.nan, math.nan, stderr_kind="crlb") for name in sums}
+        return with_fields(result, estimates={**result.estimates, **missing})
+    old = result.covariance_names
+    kept = [name for name in old if name not in drop and name not in sums]
+    weights = np.array([[float(name == row) for name in old] for row in kept] + [
+        [entry.get(name, 0.0) for name in old] for entry in sums.values()
+    ])  # fmt: skip
+    made = {name: result.combine(name, entry) for name, entry in sums.items()}
+    others = {name: item for name, item in result.estimates.items() if name not in drop and name not in sums}
+    covariance = weights @ result.covariance @ weights.T
+    curves = dict(result.components)
+    for name, entry in sums.items():
+        if name not in curves:
+            curves[name] = np.sum([curves[key] for key in entry], axis=0)
+    return with_fields(
+        result, estimates={**made, **others}, covariance=covariance, covariance_names=(*kept, *sums), components=curves,
+    )  # fmt: skip
+
+
+def with_reference(result: FitResult, reference: FitResult, names: Sequence[str]) -> FitResult:
+    """Return the result with estimates of another spectrum whose noise is independent, such as the sum of ON and OFF.
+
+    Parameters
+    ----------
+    result : FitResult
+        The fit of a difference.
+    reference : FitResult
+        The fit of the other spectrum.
+    names : sequence of str
+        Which of its estimates to take; those that `result` has are left.
+    """
+    if not result.success:
+        return result
+    chosen = [name for name in reference.covariance_names if name in names and name not in result]
+    if not reference.success or not chosen:
+        message = "creatine could not be fitted in the sum of the sub-spectra: there is nothing to divide by"
+        return with_fields(result, flags=(*result.flags, Flag("no_reference", message)))
+    index = [reference.covariance_names.index(name) for name in chosen]
+    block = reference.covariance[np.ix_(index, index)]
+    return joined(
+        result, {name: reference[name] for name in chosen}, block, np.zeros((len(result.covariance), len(index)))
+    )
+
+
+def joined(result: FitResult, estimates: Mapping[str, Estimate], block: np.ndarray, cross: np.ndarray) -> FitResult:
+    """Return the result with more estimates, their covariance and that with the old ones.
+
+    Their curves in a difference are zero: editing takes them away.
+    """
+    size = len(result.covariance_names)
+    covariance = np.zeros((size + len(estimates),) * 2)
+    covariance[:size, :size], covariance[size:, size:] = result.covariance, block
+    covariance[:size, size:], covariance[size:, :size] = cross, cross.T
+    nothing = np.zeros_like(result.data)
+    whole = with_fields(
+        result, estimates={**result.estimates, **estimates}, covariance=covariance,
+        covariance_names=(*result.covariance_names, *estimates),
+        components={**result.components, **dict.fromkeys(estimates, nothing)},
+    )  # fmt: skip
+    return with_fields(whole, estimates={**whole.estimates, **add_totals(whole)})
+
+
+def relabelled(estimate: Estimate, **changes: Any) -> Estimate:
+    """Return the estimate with other fields."""
+    return replace(estimate, **changes)
