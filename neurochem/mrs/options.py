@@ -8,6 +8,7 @@ from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.baseline import BASELINES
 from neurochem.mrs.macromolecule_sets import find_set
 from neurochem.mrs.ratios import SoftRatio, chosen_ratios
+from neurochem.mrs.spectra import Acquisition, Spectrum
 
 LIPIDS = ("auto", "always")
 LINESHAPES = ("auto", "voigt", "free")
@@ -21,7 +22,7 @@ class FitOptions:
 
     Attributes
     ----------
-    ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes
+    ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes, line_from
         As for `fit`.
     """
 
@@ -34,6 +35,7 @@ class FitOptions:
     shifts: str = "auto"
     ratios: str | Iterable[SoftRatio] | None = "default"
     amplitudes: str = "mean"
+    line_from: Spectrum | Acquisition | None = None
 
     def check(self) -> None:
         """Refuse options that cannot mean anything.

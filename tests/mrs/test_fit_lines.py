@@ -70,6 +70,20 @@ def test_a_free_line_can_be_forbidden_or_asked_for(rng):
     assert abs(free["tNAA"].value - total("tNAA")) < 4 * free["tNAA"].stderr
 
 
+@pytest.mark.parametrize("shape", ["shoulder", "tail", "eddy current"])
+def test_the_line_can_come_from_water(shape, rng):
+    # lines of water are broader, and lie elsewhere, with a phase of their own
+    noise = rng.standard_normal(POINTS) + 1j * rng.standard_normal(POINTS)
+    fid = 20000.0 * SHAPES[shape] * voigt(1, 2) * np.exp(1j + 2j * np.pi * 3.0 * TIME_S) + noise
+    water = mrs.Spectrum(fid, dwell_s=DWELL_S, larmor_mhz=LARMOR_MHZ)
+    data = spectrum(SHAPES[shape], 0.6, rng)
+    fit = mrs.fit(data, spectra.basis(), line_from=water, lineshape="voigt", shifts="shared")
+    without = mrs.fit(data, spectra.basis(), lineshape="voigt", shifts="shared")
+    for name in ("tNAA", "tCr"):
+        assert_allclose(fit[name].value, total(name), rtol=0.02)
+    assert fit.diagnostics["fqn"] < 1.3 < without.diagnostics["fqn"]
+
+
 def test_metabolites_shifted_against_each_other_get_shifts_of_their_own():
     cases = [spectra.make_case("own shifts", index, seed=1) for index in range(4)]
     own, _, _ = spectra.score(cases)
