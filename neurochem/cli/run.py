@@ -122,6 +122,9 @@ def _group(arguments: argparse.Namespace, config: "Config") -> int:
     if arguments.participant_label or arguments.session_label:
         msg = "--participant-label and --session-label choose scans; leave them out at group level, which takes all markers"
         raise InputError(msg)
+    if arguments.maps:
+        msg = "--maps is of the participant level, which reads images; leave it out at group level"
+        raise InputError(msg)
     if arguments.dry_run:
         say(
             f"dry run: markers of {arguments.out_dir} would be related to {config.response.outcome}; nothing was written"

@@ -144,6 +144,17 @@ def test_threads_change_no_byte(scan):
     assert written[0] == written[1]
 
 
+def test_a_run_makes_maps_when_asked(tiny_pet, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["run", str(tiny_pet), str(out), "participant", "--maps"]) == 0
+    folder = out / "sub-01/ses-baseline/pet"
+    assert (folder / f"{STEM}_model-SRTM_meas-BPND_mimap.nii.gz").is_file()
+    assert "<h2>Parametric maps</h2>" in (folder / f"{STEM}_pet.html").read_text()
+    assert "1 of 1 scans quantified; markers: 2 ok" in capsys.readouterr().out
+    assert main(["run", str(tiny_pet), str(out), "group", "--maps"]) == 2
+    assert "leave it out at group level" in capsys.readouterr().err
+
+
 def test_maps_of_nothing_come_with_a_warning(scan, capsys):
     tacs = nc.pet.extract_tacs(nc.pet.read_image(scan["image"]), scan["labels"], {1: "cerebellum"})
     in_becquerel = nc.pet.TimeActivityCurves(tacs.frames, 1000 * tacs.activity, regions=tacs.regions)
