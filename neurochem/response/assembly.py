@@ -11,8 +11,9 @@ from neurochem.errors import CohortError, unknown_name
 from neurochem.naming import MARKER_COLUMNS
 from neurochem.response.marker_rules import validate_markers
 from neurochem.response.problems import Problem, cohort_error, errors_of
+from neurochem.response.study_rules import validate_study
 from neurochem.response.tables import is_numeric, numbers, strip_places
-from neurochem.response.validation import CATEGORICAL, WITH_VALUE, Tables, validate
+from neurochem.response.validation import CATEGORICAL, TREATMENT_COLUMNS, WITH_VALUE, Tables, validate
 
 # Which level the others are compared with, when the sidecar does not say.
 _REFERENCES = ("placebo", "waitlist", "sham", "control", "none")
@@ -26,6 +27,7 @@ class Assembled:
     visits: pd.DataFrame
     scores: pd.DataFrame
     markers: pd.DataFrame
+    treatment: pd.DataFrame
     levels: dict[str, tuple[str, ...]]
     warnings: tuple[Problem, ...]
 
@@ -56,6 +58,7 @@ def assemble(
     _choose_models(tables, models or {})
     problems.extend(validate(tables))
     problems.extend(validate_markers(tables))
+    problems.extend(validate_study(tables))
     errors = errors_of(problems)
     if errors:
         raise cohort_error(errors)
@@ -66,6 +69,7 @@ def assemble(
         visits=visits,
         scores=_with_visit(strip_places(tables.scores), visits),
         markers=_typed_markers(tables.markers, visits),
+        treatment=_typed_treatment(tables.treatment),
         levels=known,
         warnings=tuple(problems),
     )
@@ -84,6 +88,11 @@ def _parse(tables: Tables, problems: list[Problem]) -> None:
         table[f"_bad_{column}"] = table[column].notna() & np.isnan(parsed)
         table[column] = parsed
     tables.scores = tables.scores.drop(columns="_bad_score")
+    if tables.treatment is not None:
+        given = tables.treatment.copy()
+        for column in ("dose", "start_week", "stop_week"):
+            given[column] = numbers(given, column, problems)
+        tables.treatment = given
     tables.visits["_bad_visit"] = False
 
 
@@ -96,6 +105,10 @@ def _choose_models(tables: Tables, models: Mapping[str, str]) -> None:
         if model not in known:
             raise unknown_name(model, known, kind=f"model of {marker}")
         tables.markers = tables.markers.loc[~of_marker | (tables.markers["model"] == model)]
+
+
+def _typed_treatment(treatment: pd.DataFrame | None) -> pd.DataFrame:
+    return pd.DataFrame(columns=[*TREATMENT_COLUMNS]) if treatment is None else strip_places(treatment)
 
 
 def _levels(people: pd.DataFrame, declared: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:

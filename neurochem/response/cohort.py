@@ -16,6 +16,7 @@ from neurochem.response.validation import (
     MARKER_REQUIRED,
     PEOPLE_COLUMNS,
     SCORE_COLUMNS,
+    TREATMENT_COLUMNS,
     VISIT_COLUMNS,
     Tables,
     marker_label,
@@ -99,8 +100,9 @@ class Cohort:
     _markers: pd.DataFrame
     _levels: dict[str, tuple[str, ...]]
     _scales: dict[str, Scale]
+    _treatment: pd.DataFrame
     _warnings: tuple[Problem, ...]
-    __slots__ = ("_levels", "_markers", "_people", "_scales", "_scores", "_visits", "_warnings")
+    __slots__ = ("_levels", "_markers", "_people", "_scales", "_scores", "_treatment", "_visits", "_warnings")
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class Cohort:
             object.__setattr__(self, name, getattr(long, name))
 
     @classmethod
-    def from_tables(
+    def from_tables(  # noqa: PLR0913 - each keyword is one table or one choice of the study
         cls,
         people: pd.DataFrame,
         *,
@@ -145,8 +147,10 @@ class Cohort:
         levels: Mapping[str, Sequence[str]] | None = None,
         scales: Mapping[str, Scale] | None = None,
         models: Mapping[str, str] | None = None,
+        treatment: pd.DataFrame | None = None,
+        travellers: bool = False,
     ) -> "Cohort":
-        """Return a cohort from four long tables.
+        """Return a cohort from long tables.
 
         Parameters
         ----------
@@ -162,6 +166,10 @@ class Cohort:
             As for `Cohort`.
         models : mapping of str to str, optional
             Model to keep for a marker whose scans went through several.
+        treatment : DataFrame, optional
+            participant_id, arm, drug, dose, unit, start_week, stop_week.
+        travellers : bool
+            Whether one person may be at several sites.
 
         Raises
         ------
@@ -174,6 +182,8 @@ class Cohort:
             visits=as_table(visits, "visits", VISIT_COLUMNS, problems),
             scores=as_table(scores, "scores", (*SCORE_COLUMNS, "scale"), problems),
             markers=as_table(markers, "markers", MARKER_REQUIRED, problems),
+            treatment=None if treatment is None else as_table(treatment, "treatment", TREATMENT_COLUMNS, problems),
+            travellers=travellers,
             scales=scales or {},
             levels=levels or {},
         )
@@ -196,7 +206,7 @@ class Cohort:
         cohort = cls.__new__(cls)
         parts = {
             "_people": done.people, "_visits": done.visits, "_scores": done.scores, "_markers": done.markers,
-            "_levels": done.levels, "_scales": dict(tables.scales), "_warnings": done.warnings,
+            "_treatment": done.treatment, "_levels": done.levels, "_scales": dict(tables.scales), "_warnings": done.warnings,
         }  # fmt: skip
         for name, value in parts.items():
             object.__setattr__(cohort, name, value)
@@ -231,6 +241,17 @@ class Cohort:
     def markers(self) -> pd.DataFrame:
         """One row an estimate: the columns of markers.tsv (value, se, unit, se_source, qc ...), visit, week."""
         return self._markers.copy()
+
+    @property
+    def treatment(self) -> pd.DataFrame:
+        """One row a course of treatment: participant_id, arm, drug, dose, unit, start_week, stop_week; often empty."""
+        return self._treatment.copy()
+
+    @property
+    def randomized(self) -> bool:
+        """Whether every patient's arm was assigned at random, which decides between "effect" and "association"."""
+        patients = self._people.loc[self._people["group"] == "patient"]
+        return "randomized" in patients.columns and bool((patients["randomized"].astype(str) == "true").all())
 
     @property
     def levels(self) -> dict[str, tuple[str, ...]]:
@@ -275,6 +296,75 @@ class Cohort:
         fitted = rows.loc[~unfitted] if not unfitted.all() else rows
         chosen = _choose(fitted, "model", model, f"model of {label}")
         return rows.loc[rows.index.isin(chosen.index) | unfitted].copy()
+
+    def wide(self, visit: str = BASELINE, *, column: str = "value") -> pd.DataFrame:
+        """Return one row a person: properties, scores of that visit and every marker of every modality.
+
+        Parameters
+        ----------
+        visit : str
+            Visit of scores and markers.
+        column : str
+            What of a marker to show: "value" or "se".
+
+        Returns
+        -------
+        DataFrame
+            Indexed by participant_id. Columns of people, one a scale ("madrs"), and one a marker, region and, where
+            there are several, model ("BPND midbrain"); NaN where there is no usable value.
+
+        Raises
+        ------
+        UnknownNameError
+            If the study has no visit of that name, or a marker no such column.
+        """
+        self.endpoint(visit)
+        if column not in {"value", "se"}:
+            raise unknown_name(column, ("value", "se"), kind="column of a marker")
+        people = self.people.set_index("participant_id")
+        at = self._scores.loc[self._scores["visit"] == visit]
+        parts = {scale: rows.set_index("participant_id")["score"] for scale, rows in at.groupby("scale", sort=False)}
+        rows = self._markers.loc[self._markers["visit"] == visit]
+        for (marker, region), some in rows.groupby(["marker", "region"], sort=False):
+            models = some["model"].dropna().unique()
+            for model in models if len(models) else [None]:
+                one = some if model is None else some.loc[some["model"] == model]
+                name = marker_label(str(marker), str(region)) + (f" {model}" if len(models) > 1 else "")
+                parts[name] = one.set_index("participant_id")[column]
+        return people.join(pd.DataFrame(parts, index=people.index, dtype=float))
+
+    def with_covariates(self, columns: Mapping[str, tuple[str, str]], visit: str = BASELINE) -> "Cohort":
+        """Return a cohort in which markers of another modality are properties of the person, to adjust for.
+
+        Parameters
+        ----------
+        columns : mapping of str to (marker, region)
+            New column of people to the marker that fills it: {"hippocampus": ("volume", "hippocampus")}.
+        visit : str
+            Visit of the value; the baseline, unless the column is not meant for models of baseline.
+
+        Returns
+        -------
+        Cohort
+            Adjust with `associate(..., covariates=["hippocampus"])`. The error of these values is not carried.
+
+        Raises
+        ------
+        InputError
+            If a person's column of that name is there already.
+        """
+        people = self._people.set_index("participant_id")
+        for name, (marker, region) in columns.items():
+            if name in people.columns:
+                msg = f"people have a column '{name}' already; choose another name for {marker} {region}"
+                raise InputError(msg)
+            rows = self.marker_rows(marker, region)
+            rows = rows.loc[rows["visit"] == visit].dropna(subset=["value"])
+            people[name] = rows.set_index("participant_id")["value"].astype(float)
+        made = type(self).__new__(type(self))
+        for slot in self.__slots__:
+            object.__setattr__(made, slot, people.reset_index() if slot == "_people" else getattr(self, slot))
+        return made
 
     def endpoint(self, visit: str | None = None) -> str:
         """Return the name of the endpoint visit.

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 
 from neurochem.naming import QC_VALUES
-from neurochem.response.problems import Problem, listed
+from neurochem.response.problems import Problem
 from neurochem.response.tables import FILE, LINE, grouped
 from neurochem.response.validation import SE_SOURCES, SENTINELS, WITH_VALUE, Tables, marker_label, problem_at
 
 # Units of a concentration, in which exactly zero is a fit that found nothing and not a measurement.
 _CONCENTRATIONS = frozenset({"mmol/kg", "mm", "mmol/l", "i.u.", "iu", "institutional", "mol/kg"})
-_MISSING_SHARE = 0.20
 
 
 def validate_markers(tables: Tables) -> list[Problem]:
@@ -88,7 +87,8 @@ def _standard_errors(tables: Tables) -> list[Problem]:
         problems.append(problem_at(row, "se_zero", "se", f"{_who(row)} has se 0", remedy))
     values = markers.loc[markers["value"].notna()]
     checks = (
-        ("se_missing", values["se"].isna(), "have no se", "their error cannot be carried into the outcome model"),
+        ("se_missing", values["se"].isna() & ~_without_error(values), "have no se",
+         "their error cannot be carried into the outcome model"),
         ("se_infinite", np.isinf(values["se"]), "have an infinite se", "the fit could not determine them"),
         ("se_large", np.isfinite(values["se"]) & (values["se"] > values["value"].abs()), "have se above the value",
          "check the unit of se"),
@@ -98,6 +98,13 @@ def _standard_errors(tables: Tables) -> list[Problem]:
     for rule, mask, words, remedy in checks:
         problems += _counted(tables, values.loc[mask], rule, "se", words, remedy)
     return problems
+
+
+def _without_error(values: pd.DataFrame) -> pd.Series:
+    """Say which rows come from another modality whose table states no error, which is no oversight."""
+    if "modality" not in values.columns:
+        return pd.Series(data=False, index=values.index)
+    return values["modality"].notna() & values["se_source"].eq("none")
 
 
 def _looks_like_percent(values: pd.DataFrame) -> pd.Series:
@@ -154,25 +161,16 @@ def _models(tables: Tables) -> list[Problem]:
     return problems
 
 
-def _spread_and_missing(tables: Tables) -> list[Problem]:
+def _spread(tables: Tables) -> list[Problem]:
     problems = []
     for (marker, region), some in grouped(tables.markers, ["marker", "region"]):
-        label, name = marker_label(marker, region), str(some[FILE].iloc[0])
         values = some["value"].dropna()
         if len(values) > 2 and math.isclose(values.min(), values.max(), rel_tol=1e-12):
-            message = f"{label}: all {len(values)} values are {values.iloc[0]:g}"
+            message = f"{marker_label(marker, region)}: all {len(values)} values are {values.iloc[0]:g}"
             remedy = "a constant marker says nothing; check how it was made"
+            name = str(some[FILE].iloc[0])
             problems.append(Problem("constant_marker", name, None, "value", "", message, remedy, "warning"))
-        missing = some.loc[some["value"].isna()]
-        if len(missing) > _MISSING_SHARE * len(some):
-            message = f"{label}: {len(missing)} of {len(some)} values are missing ({_reasons(missing)})"
-            remedy = "say in the report whether scans failed more often in one arm, site or severity"
-            problems.append(Problem("many_missing", name, None, "value", "", message, remedy, "warning"))
     return problems
-
-
-def _reasons(rows: pd.DataFrame) -> str:
-    return listed(f"{count} {qc}" for qc, count in rows["qc"].value_counts().items())
 
 
 def _who(row: pd.Series) -> str:
@@ -187,5 +185,5 @@ _RULES: tuple[Callable[[Tables], list[Problem]], ...] = (
     _standard_errors,
     _units,
     _models,
-    _spread_and_missing,
+    _spread,
 )

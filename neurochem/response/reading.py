@@ -12,7 +12,16 @@ from neurochem.response.cohort import Cohort
 from neurochem.response.problems import Problem
 from neurochem.response.scales import SCALES, Scale
 from neurochem.response.tables import FILE, LINE, read_sidecar, read_table
-from neurochem.response.validation import MARKER_REQUIRED, PEOPLE_COLUMNS, SCORE_COLUMNS, VISIT_COLUMNS, Tables
+from neurochem.response.validation import (
+    BASELINE,
+    COVARIATE_COLUMNS,
+    MARKER_REQUIRED,
+    PEOPLE_COLUMNS,
+    SCORE_COLUMNS,
+    TREATMENT_COLUMNS,
+    VISIT_COLUMNS,
+    Tables,
+)
 
 _SESSION_KEYS = ["participant_id", "session_id"]
 
@@ -23,21 +32,31 @@ def read_cohort(
     *,
     scales: Mapping[str, Scale] | None = None,
     models: Mapping[str, str] | None = None,
+    travellers: bool = False,
+    largest_gap: float = 14.0,
 ) -> Cohort:
-    """Read the people, visits, scores and markers of a study.
+    """Read the people, visits, scores, treatment and markers of a study.
 
     Parameters
     ----------
     bids_dir : path
         The study: participants.tsv (participant_id, group, arm, site, age, sex ...; levels of categories in its
         JSON sidecar), sessions.tsv and/or sub-*/sub-*_sessions.tsv (session_id, visit, week), phenotype/<scale>.tsv
-        (participant_id, session_id, score).
+        (participant_id, session_id, score, and acq_time if known). Optional: treatment.tsv (participant_id, arm, drug,
+        dose, unit, start_week, stop_week); covariates/*.tsv with markers of other modalities (participant_id, marker,
+        region, value, modality, and where known session_id, se, unit; without session_id they belong to the baseline);
+        sub-*/ses-*/*_scans.tsv for the time of each scan.
     out_dir : path
         What the run wrote: markers.tsv.
     scales : mapping of str to Scale, optional
         Scales that replace or extend the table, by the name of the phenotype file.
     models : mapping of str to str, optional
         Model to keep for a marker whose scans went through several: {"BPND": "SRTM"}.
+    travellers : bool
+        Whether one person may be at several sites; also declared by "Travellers": true of column site in
+        participants.json.
+    largest_gap : float
+        Days that may lie between the baseline scan and the baseline rating without a warning.
 
     Returns
     -------
@@ -61,14 +80,20 @@ def read_cohort(
             msg = f"{folder}: no such folder; give the folder of {what}"
             raise MissingFileError(msg)
     problems: list[Problem] = []
+    visits = _read_visits(bids, problems)
+    markers = read_table(out / MARKERS_FILE, MARKERS_FILE, MARKER_REQUIRED, problems)
     tables = Tables(
         people=read_table(bids / "participants.tsv", "participants.tsv", PEOPLE_COLUMNS, problems),
-        visits=_read_visits(bids, problems),
+        visits=visits,
         scores=_read_scores(bids, scales or {}, problems),
-        markers=read_table(out / MARKERS_FILE, MARKERS_FILE, MARKER_REQUIRED, problems),
+        markers=_with_covariates(bids, markers, visits, problems),
         scales=scales or {},
         levels=_declared_levels(bids, problems),
         names={"people": "participants.tsv", "visits": "sessions.tsv"},
+        treatment=_read_treatment(bids, problems),
+        scans=_read_scan_times(bids, problems),
+        travellers=travellers or _declares_travellers(bids),
+        largest_gap=largest_gap,
     )
     return Cohort.from_checked(tables, problems, models=models)
 
@@ -175,3 +200,59 @@ def _read_scores(bids: Path, scales: Mapping[str, Scale], problems: list[Problem
         problems.append(Problem("no_scores", "phenotype", None, "score", "", "no file of a known scale", remedy))
         return pd.DataFrame(columns=[*SCORE_COLUMNS, "scale", FILE, LINE], dtype=object)
     return pd.concat(parts, ignore_index=True)
+
+
+def _declares_travellers(bids: Path) -> bool:
+    entry = read_sidecar(sidecar_path(bids / "participants.tsv"), "participants.json", []).get("site")
+    return isinstance(entry, dict) and entry.get("Travellers") is True
+
+
+def _read_treatment(bids: Path, problems: list[Problem]) -> pd.DataFrame | None:
+    path = bids / "treatment.tsv"
+    if not path.is_file():
+        return None
+    table = read_table(path, "treatment.tsv", ("participant_id", "start_week"), problems)
+    for column in TREATMENT_COLUMNS:
+        if column not in table.columns:
+            table[column] = pd.Series([None] * len(table), index=table.index, dtype=object)
+    return table
+
+
+def _read_scan_times(bids: Path, problems: list[Problem]) -> pd.DataFrame | None:
+    """Return when the scans of each session were made, from the scans files of BIDS."""
+    parts = []
+    for path in sorted(bids.glob("sub-*/ses-*/*_scans.tsv")):
+        name = path.relative_to(bids).as_posix()
+        table = read_table(path, name, ("filename",), problems)
+        parts.append(table.assign(participant_id=path.parents[1].name, session_id=path.parent.name))
+    if not parts:
+        return None
+    joined = pd.concat(parts, ignore_index=True)
+    return joined.astype(object).where(joined.notna(), None)
+
+
+def _with_covariates(bids: Path, markers: pd.DataFrame, visits: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
+    """Return the markers followed by those of other modalities, which need no session and no error."""
+    parts = [markers]
+    baseline = visits.loc[visits["visit"] == BASELINE].drop_duplicates("participant_id")
+    sessions = baseline.set_index("participant_id")["session_id"].to_dict()
+    for path in sorted((bids / "covariates").glob("*.tsv")):
+        table = read_table(path, f"covariates/{path.name}", COVARIATE_COLUMNS, problems)
+        for column in ("session_id", "se", "unit", "se_source"):
+            if column not in table.columns:
+                table[column] = pd.Series([None] * len(table), index=table.index, dtype=object)
+        table["session_id"] = [
+            sessions.get(person) if session is None else session
+            for person, session in zip(table["participant_id"], table["session_id"], strict=True)
+        ]
+        # genotype and the like are known without error, and a volume whose error nobody stated is used as it is
+        table["se_source"] = [
+            "none" if source is None and se in {None, "0", "0.0"} else source
+            for source, se in zip(table["se_source"], table["se"], strict=True)
+        ]
+        parts.append(table)
+    if len(parts) == 1:
+        return markers
+    # a column that one table lacks is missing there, and missing text is None
+    joined = pd.concat(parts, ignore_index=True)
+    return joined.astype(object).where(joined.notna(), None)

@@ -21,6 +21,8 @@ WITH_VALUE = ("ok", "flagged")
 PEOPLE_COLUMNS = ("participant_id",)
 VISIT_COLUMNS = ("participant_id", "session_id", "visit", "week")
 SCORE_COLUMNS = ("participant_id", "session_id", "score")
+TREATMENT_COLUMNS = ("participant_id", "arm", "drug", "dose", "unit", "start_week", "stop_week")
+COVARIATE_COLUMNS = ("participant_id", "marker", "region", "value", "modality")
 MARKER_KEYS = ("participant_id", "session_id", "marker", "region", "model")
 MARKER_REQUIRED = ("participant_id", "session_id", "marker", "region", "value", "se", "unit")
 # People columns that name things, even when the names are digits.
@@ -29,10 +31,11 @@ CATEGORICAL = ("site", "arm", "group", "sex", "randomized", "stratum", "scanner"
 
 @dataclass(slots=True)
 class Tables:
-    """The four tables while they are being checked; numbers are parsed, places are kept.
+    """The tables while they are being checked; numbers are parsed, places are kept.
 
     `levels` holds the declared levels of people columns, reference first; `names` says what messages call the people and
-    the visits table.
+    the visits table; `treatment` what was given, `scans` when scans were made. `travellers` says that people may be at
+    several sites, `largest_gap` how many days may lie between baseline scan and rating.
     """
 
     people: pd.DataFrame
@@ -42,6 +45,10 @@ class Tables:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=lambda: {"people": "people", "visits": "visits"})
+    treatment: pd.DataFrame | None = None
+    scans: pd.DataFrame | None = None
+    travellers: bool = False
+    largest_gap: float = 14.0
 
 
 def marker_label(marker: str, region: str | None) -> str:
@@ -140,6 +147,9 @@ def _people_missing(tables: Tables) -> list[Problem]:
             message = (
                 f"{column} is missing for {len(gone)} of {len(patients)} patients: {listed(gone['participant_id'])}"
             )
+            if column != "arm" and "arm" in gone.columns:
+                counts = gone["arm"].fillna("unknown").value_counts().sort_index()
+                message += f" (by arm: {', '.join(f'{arm} {count}' for arm, count in counts.items())})"
             remedy = "they drop out of every model that uses it; fill in what is known"
             problems.append(_of_table(people, "missing_covariate", column, message, remedy, level="warning"))
     return problems
@@ -187,7 +197,8 @@ def _unknown_ids(tables: Tables) -> list[Problem]:
     known = [name for name in tables.people["participant_id"] if name is not None]
     source = tables.names["people"]
     problems = []
-    for table in (tables.visits, tables.scores, tables.markers):
+    others = [] if tables.treatment is None else [tables.treatment]
+    for table in (tables.visits, tables.scores, tables.markers, *others):
         strange = table.loc[~table["participant_id"].isin(known)]
         for (_, name), rows in grouped(strange, [FILE, "participant_id"]):
             more = f", and {len(rows) - 1} more rows" if len(rows) > 1 else ""

@@ -346,7 +346,7 @@ WARNINGS = {
     ),
     "many missing": (
         many_failed,
-        "markers.tsv: BPND midbrain: 12 of 28 values are missing (12 failed); "
+        "markers.tsv: BPND midbrain: 12 of 28 values are missing (12 failed) (by arm: placebo 6, ssri 6; by site: A 6, B 6); "
         "say in the report whether scans failed more often in one arm, site or severity",
     ),
     "no group": (
@@ -355,7 +355,7 @@ WARNINGS = {
     ),
     "missing age": (
         spoil_people(0, age="n/a"),
-        "participants.tsv: age is missing for 1 of 12 patients: sub-01; "
+        "participants.tsv: age is missing for 1 of 12 patients: sub-01 (by arm: placebo 1); "
         "they drop out of every model that uses it; fill in what is known",
     ),
     "no session": (
@@ -378,7 +378,8 @@ def test_a_doubt_is_kept_with_the_cohort(study, tmp_path, rule):
 
 
 def test_a_clean_study_raises_no_doubt(study, tmp_path):
-    assert study.read(tmp_path).warnings == ()
+    # twelve patients cannot hold ten responders and ten others
+    assert {problem.rule for problem in study.read(tmp_path).warnings} == {"few_responders"}
 
 
 def test_a_flagged_zero_is_an_estimate_at_its_bound_and_stays(study, tmp_path):
