@@ -5,13 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 from neurochem.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Field strengths (T) that the table covers, and proton frequencies (MHz) around them.
 _PROTON_MHZ_PER_T = 42.577
 _FIELD_TOLERANCE = 0.06
-_ALIASES = {"scyllo": "sIns", "si": "sIns", "mi": "Ins", "m-ins": "Ins", "cho": "GPC"}
+# Whose values a set takes over that does not state its own.
+_BASE = "default"
+_ALIASES = {
+    "gaba+": "GABA", "tnaa": "NAA", "tcr": "Cr", "tcho": "GPC", "cho": "GPC", "scyllo": "sIns", "si": "sIns", "mi": "Ins",
+    "m-ins": "Ins",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,34 @@ def relaxation_sets() -> tuple[str, ...]:
     return tuple(dict.fromkeys(row["set"] for row in _table()))
 
 
+def relaxation_table(name: str | None = None) -> "pd.DataFrame":
+    """Return the relaxation times with their sources, one row a compound and field.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of a set; all by default.
+
+    Returns
+    -------
+    DataFrame
+        Columns set, field_t (T), compound, compartment, t1_ms, t2_ms, t1_source, t2_source and status ("unchecked" where
+        nobody has held the value against the paper).
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such set.
+    """
+    import pandas as pd
+
+    rows = [row for row in _table() if name is None or row["set"].casefold() == str(name).casefold()]
+    if not rows:
+        raise unknown_name(name, relaxation_sets(), kind="relaxation set")
+    frame = pd.DataFrame(rows)
+    return frame.astype({"field_t": float, "t1_ms": float, "t2_ms": float})
+
+
 def relaxation_set(name: str, larmor_mhz: float) -> Relaxation:
     """Return a named set at the field of a spectrum.
 
@@ -103,7 +140,9 @@ def relaxation_set(name: str, larmor_mhz: float) -> Relaxation:
     ----------
     name : str
         "default" (3 T: water of Wansapura 1999, Lu 2005 and Piechnik 2009, metabolites of Mlynarik 2001 and Wyss 2018, as
-        Gannet and Osprey use; 7 T: Rooney 2007, Bartha 2002, Xin 2013, Marjanska 2012) or "fsl-mrs" (1.5 and 3 T).
+        Gannet and Osprey use; 7 T: Rooney 2007, Bartha 2002, Xin 2013, Marjanska 2012), "fsl-mrs" (1.5 and 3 T), "gannet"
+        (3 T: what Gannet's source has for GSH, Lac, Glu and Gln, else default) or "stanisz" (3 T: water of Stanisz 2005,
+        measured in vitro, else default).  `relaxation_table` lists values and sources.
     larmor_mhz : float
         Proton frequency (MHz).
 
@@ -131,8 +170,16 @@ def relaxation_set(name: str, larmor_mhz: float) -> Relaxation:
             "Give a neurochem.mrs.Relaxation of your own."
         )
         raise InputError(msg)
-    water = {row["compartment"]: _times(row) for row in rows if row["compound"] == "water"}
-    others = {row["compound"]: _times(row) for row in rows if row["compound"] != "water"}
+    known = {row["compound"] for row in rows}
+    # a set without values for metabolites in general states only what differs from the default one
+    below = (
+        []
+        if "other" in known
+        else [row for row in _table() if row["set"] == _BASE and row["field_t"] == rows[0]["field_t"]]
+    )
+    together = [*below, *rows]
+    water = {row["compartment"]: _times(row) for row in together if row["compound"] == "water"}
+    others = {row["compound"]: _times(row) for row in together if row["compound"] != "water"}
     return Relaxation(f"{rows[0]['set']} {rows[0]['field_t']} T", water, others, others.pop("other"))
 
 

@@ -57,3 +57,41 @@ class Tissue:
         weighted = {name: fraction * WATER_CONTENT[name] for name, fraction in self.fractions().items()}
         total = sum(weighted.values())
         return {name: value / total for name, value in weighted.items()}
+
+
+def alpha_factor(tissue: Tissue, alpha: float = 0.5, group: Tissue | None = None) -> float:
+    """Return what a concentration in the whole voxel is multiplied by to correct for tissue that holds it unequally.
+
+    Parameters
+    ----------
+    tissue : Tissue
+        Volume fractions of the voxel.
+    alpha : float
+        Concentration in white over that in grey matter; 0.5 for GABA.
+    group : Tissue, optional
+        Mean fractions of the group; the result is then that of a voxel of the group's mean composition.
+
+    Returns
+    -------
+    float
+        1 / (f_GM + alpha f_WM), or with a group (mu_GM + alpha mu_WM) / [(f_GM + alpha f_WM)(mu_GM + mu_WM)].
+
+    Raises
+    ------
+    InputError
+        If alpha is negative, or zero in a voxel without grey matter.
+
+    References
+    ----------
+    Harris AD (2015), J Magn Reson Imaging 42:1431.
+    """
+    if not (math.isfinite(alpha) and alpha >= 0.0):
+        msg = f"alpha is {alpha}; it must be zero or positive: the concentration in white over that in grey matter."
+        raise InputError(msg)
+    weight = tissue.gm + alpha * tissue.wm
+    if weight <= 0.0:
+        msg = f"alpha is {alpha} and the voxel holds {tissue.fractions()}: no tissue that could hold the metabolite."
+        raise InputError(msg)
+    if group is None:
+        return 1.0 / weight
+    return (group.gm + alpha * group.wm) / (weight * (group.gm + group.wm))
