@@ -114,10 +114,14 @@ class UnpackedArray:
                 taken = min(len(piece), size - done)
                 data[done : done + taken] = np.frombuffer(piece, dtype=np.uint8, count=taken)
                 done += taken
+        self._check(done, size)
+        return np.ndarray(self.shape, self._proxy.dtype, buffer=data.data, order="F")
+
+    @staticmethod
+    def _check(done: int, size: int) -> None:
         if done < size:
             msg = f"expected {size} bytes of data, got {done}"
             raise OSError(msg)
-        return np.ndarray(self.shape, self._proxy.dtype, buffer=data.data, order="F")
 
     def _on_disk(self, size: int) -> Any:
         """Return the stored values from a temporary file, read where they are sliced."""
@@ -135,6 +139,8 @@ class UnpackedArray:
         weakref.finalize(self, _remove, name)
         with os.fdopen(handle, "wb") as target, gzip.open(self._path, "rb") as source:
             shutil.copyfileobj(source, target, _COPY_BYTES)
+            done = target.tell() - self._proxy.offset
+        self._check(done, size)
         # the same layout without scaling
         return ArrayProxy(name, (self.shape, self._proxy.dtype, self._proxy.offset, 1.0, 0.0), mmap=False)
 

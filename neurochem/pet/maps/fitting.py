@@ -127,7 +127,7 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     chosen = np.ones(image.shape, dtype=bool) if mask is None else read_mask(mask, image)
     image, notes = _denoised(image, mask, chosen, smooth_fwhm_mm, hypr_fwhm_mm)
     blocks = VoxelBlocks(image, chosen, checked_threads(threads))
-    mean = mean_curve(blocks)
+    mean = mean_curve(blocks, _left_out(exclude, weights))
     choices = {key: value for key, value in options.items() if value is not None}
 
     def inputs_for(known: KineticModel, given: Mapping[str, Any]) -> ScanInputs:
@@ -151,6 +151,13 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     names = _wanted(parameters, estimator.names, kinetic.name)
     found = scan.run(estimator, inputs, names, f"{kinetic.name} maps")
     return _maps(kinetic, estimator, inputs, found, blocks, {**notes, "low_signal_share": low_signal})
+
+
+def _left_out(exclude: Sequence[int], weights: ArrayLike | str | None) -> list[int]:
+    """Return the frames that no fit looks at: those excluded, and those of weight zero; both are checked later."""
+    given = np.ones(1) if weights is None or isinstance(weights, str) else np.asarray(weights, dtype=float).ravel()
+    zero = np.flatnonzero(given == 0) if given.any() else []
+    return [int(index) for index in (*exclude, *zero)]
 
 
 class _VoxelScan:

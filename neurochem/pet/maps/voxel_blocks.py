@@ -73,7 +73,9 @@ class VoxelBlocks:
             raise
         except (OSError, EOFError, ValueError) as error:
             planes = f"planes {slab.first + 1} to {slab.last}"
-            msg = f"{self.image.where}: {planes} cannot be read ({error}); the file is truncated or damaged, copy it again"
+            # nibabel's messages run over several lines
+            reason = " ".join(str(error).split())
+            msg = f"{self.image.where}: {planes} cannot be read ({reason}); the file is truncated or damaged, copy it again"
             raise FileFormatError(msg) from error
         rows = values.reshape((-1, values.shape[3]), order=self.order)
         inside = self.chosen[place].ravel(order=self.order)

@@ -32,8 +32,15 @@ class Estimates:
     codes: np.ndarray
 
 
-def mean_curve(blocks: VoxelBlocks) -> FloatArray:
+def mean_curve(blocks: VoxelBlocks, left_out: Sequence[int] = ()) -> FloatArray:
     """Return the mean of the chosen voxels whose frames are all finite, shape (n_frames,).
+
+    Parameters
+    ----------
+    blocks : VoxelBlocks
+        Voxels.
+    left_out : sequence of int
+        Frames that are not looked at, whose mean is given as zero.
 
     Raises
     ------
@@ -41,8 +48,11 @@ def mean_curve(blocks: VoxelBlocks) -> FloatArray:
         If there is none, or all are zero.
     """
     sums, counts = [], []
+    unused = np.flatnonzero(np.isin(np.arange(len(blocks.image.frames)), left_out))
 
     def add(place: int, block: FloatArray) -> None:
+        if unused.size:
+            block[:, unused] = 0.0
         total = block.sum(axis=0)
         if not np.isfinite(total).all():
             block = block[np.isfinite(block).all(axis=1)]
