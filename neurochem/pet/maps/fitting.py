@@ -156,7 +156,7 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
 def _left_out(exclude: Sequence[int], weights: ArrayLike | str | None) -> list[int]:
     """Return the frames that no fit looks at: those excluded, and those of weight zero; both are checked later."""
     given = np.ones(1) if weights is None or isinstance(weights, str) else np.asarray(weights, dtype=float).ravel()
-    zero = np.flatnonzero(given == 0) if given.any() else []
+    zero = np.flatnonzero((given == 0) & given.any())
     return [int(index) for index in (*exclude, *zero)]
 
 
