@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
 
@@ -58,14 +59,53 @@ def percent_change(
     return 100.0 * (w1 - w0) / base, se
 
 
-def reliable_change(first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike) -> FloatArray:
+def reliable_change(
+    first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike, *, test_retest_sd: float = 0.0
+) -> FloatArray:
     """Return change over its standard error, shape (n,); beyond +-1.96 one person's change exceeds the scans' noise.
 
-    A fit's standard error leaves out what differs between two days, so the limit is passed too easily when only fit
-    errors are given. Parameters as for `change`.
+    Parameters
+    ----------
+    first, second, first_se, second_se : array_like, shape (n,)
+        As for `change`.
+    test_retest_sd : float
+        SD of one person's true value between days, in the unit of the values; it enters both scans:
+        (w1 - w0) / sqrt(se0^2 + se1^2 + 2 sd^2). Without it the limit is passed too easily, for a fit's standard error
+        leaves out what differs between two days.
     """
     difference, se = change(first, second, first_se, second_se)
-    return difference / se
+    return difference / np.hypot(se, np.sqrt(2.0) * test_retest_sd)
+
+
+def reliable_change_index(first: ArrayLike, second: ArrayLike, *, baseline_sd: float, reliability: float) -> FloatArray:
+    """Return Jacobson and Truax' index of change, shape (n,), from the reliability of a scale.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n,)
+        Scores before and after.
+    baseline_sd, reliability : float
+        SD of the scores at baseline, and their reliability, below 1.
+
+    Returns
+    -------
+    array, shape (n,)
+        (x1 - x0) / (SD sqrt(2) sqrt(1 - r)); beyond +-1.96 the change is reliable.
+
+    References
+    ----------
+    Jacobson, Truax (1991), J Consult Clin Psychol 59:12.
+
+    Examples
+    --------
+    >>> print(f"{float(reliable_change_index(24, 14, baseline_sd=4.0, reliability=0.85)):.6f}")
+    -4.564355
+    """
+    if not (baseline_sd > 0.0 and 0.0 <= reliability < 1.0):
+        msg = f"baseline_sd is {baseline_sd:g} and reliability {reliability:g}; give an SD above 0 and 0 <= r < 1"
+        raise InputError(msg)
+    difference = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
+    return difference / (baseline_sd * np.sqrt(2.0 * (1.0 - reliability)))
 
 
 def values_at(rows: pd.DataFrame, visit: str) -> pd.DataFrame:
