@@ -84,7 +84,7 @@ def fit_firth(data: ModelData, labels: Labels, *, settings: Mapping[str, Any]) -
         diagnostics={
             "n": float(data.outcome.size), "events": float(data.outcome.sum()), "z": slope.value / slope.stderr,
             "p_value": float(special.chdtrc(1, drop)), "p_wald": t_test_p(slope.value, slope.stderr, math.inf),
-            "likelihood_ratio": drop, "log_likelihood": peak,
+            "likelihood_ratio": drop, "log_likelihood": peak + float(np.log(scale).sum()),
             "brier": float(np.mean((chance - data.outcome) ** 2)), **reliability,
         },
         settings={

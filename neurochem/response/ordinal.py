@@ -1,6 +1,8 @@
 """Ordered outcome (none, partial response, response, remission): proportional odds."""
 
 import math
+import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,19 +56,18 @@ def regress_ordinal(
     ----------
     McCullagh (1980), J R Stat Soc B 42:109. Brant (1990), Biometrics 46:1171.
     """
-    from statsmodels.miscmodels.ordinal_model import OrderedModel
-
     values = as_vector(outcome, "outcome")
     levels, codes = np.unique(values, return_inverse=True)
     if levels.size < 3:
         msg = f"outcome has {levels.size} categories; give three or more, or use regress(family='binomial')"
         raise InputError(msg)
     columns = columns_of(marker, covariates, values.size)
-    fit = OrderedModel(codes, columns.matrix, distr="logit").fit(method="newton", maxiter=200, disp=0)
+    fit = _proportional_odds(codes, columns.matrix)
     reduced = _height_without_marker(codes, columns)
     covariance = np.asarray(fit.cov_params())
     p = len(columns.names)
-    estimates = log_estimates(columns, fit.params[:p], np.sqrt(np.diag(covariance)[:p]), "log-odds")
+    errors = np.sqrt(np.maximum(np.diag(covariance)[:p], 0.0))
+    estimates = log_estimates(columns, fit.params[:p], errors, "log-odds")
     estimates.update(_thresholds(columns, levels, np.asarray(fit.params), covariance))
     standard = estimates["standardised_slope"]
     low, high = standard.interval(0.95)
@@ -109,19 +110,27 @@ def _thresholds(
         weight[p + 1 : p + 1 + j] = steps[:j]
         value = params[p] + steps[:j].sum() + float(params[:p] @ weight[:p])
         name = f"threshold[{levels[j]:g}|{levels[j + 1]:g}]"
-        found[name] = Estimate(name, float(value), float(np.sqrt(weight @ covariance @ weight)), "log-odds")
+        found[name] = Estimate(name, float(value), math.sqrt(max(float(weight @ covariance @ weight), 0.0)), "log-odds")
     return found
 
 
 def _height_without_marker(codes: NDArray[np.intp], columns: Columns) -> float:
     """Return the log-likelihood of the model without the marker."""
-    from statsmodels.miscmodels.ordinal_model import OrderedModel
-
     others = columns.matrix[:, 1:]
     if not others.shape[1]:
         counts = np.bincount(codes)
         return float(np.sum(counts * np.log(counts / counts.sum())))
-    return float(OrderedModel(codes, others, distr="logit").fit(method="newton", maxiter=200, disp=0).llf)
+    return float(_proportional_odds(codes, others).llf)
+
+
+def _proportional_odds(codes: NDArray[np.intp], matrix: FloatArray) -> Any:
+    """Return statsmodels' fit; one that did not end well says so in its record."""
+    from statsmodels.miscmodels.ordinal_model import OrderedModel
+
+    with warnings.catch_warnings():
+        # separation is told by the flags of the result
+        warnings.simplefilter("ignore")
+        return OrderedModel(codes, matrix, distr="logit").fit(method="newton", maxiter=200, disp=0)
 
 
 def _brant(codes: NDArray[np.intp], columns: Columns) -> float:

@@ -1,6 +1,7 @@
 """Time to response: Kaplan-Meier curve and Cox regression."""
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def regress_survival(
         msg = "event must hold 0 and 1 with at least one 1, and time must be above zero; check both columns"
         raise InputError(msg)
     columns = columns_of(marker, covariates, weeks.size)
-    fit = _cox(weeks, happened, columns.matrix, ties)
+    fit, ended = _cox(weeks, happened, columns.matrix, ties)
     errors = np.asarray(fit.bse)
     estimates = log_estimates(columns, np.asarray(fit.params), errors, "log-hazard")
     standard, slope = estimates["standardised_slope"], estimates[SLOPE]
@@ -89,9 +90,10 @@ def regress_survival(
     without = _null_height(weeks, happened, columns.matrix[:, 1:], ties)
     drop = max(0.0, 2.0 * (float(fit.llf) - without))
     events = int(happened.sum())
+    endless = abs(standard.value) >= _ENDLESS or not ended
     return FitResult(
-        model=MODEL, name="time to event on marker", estimates=estimates, success=abs(standard.value) < _ENDLESS,
-        flags=(uncorrected(), *_notes(events, standard)), data=weeks,
+        model=MODEL, name="time to event on marker", estimates=estimates, success=not endless,
+        flags=(uncorrected(), *_notes(events, endless=endless)), data=weeks,
         diagnostics={
             "n": float(weeks.size), "events": float(events), "p_value": float(special.chdtrc(1, drop)),
             "p_wald": t_test_p(slope.value, slope.stderr, math.inf), "likelihood_ratio": drop,
@@ -101,24 +103,28 @@ def regress_survival(
     )  # fmt: skip
 
 
-def _cox(weeks: FloatArray, happened: FloatArray, matrix: FloatArray, ties: str) -> Any:
+def _cox(weeks: FloatArray, happened: FloatArray, matrix: FloatArray, ties: str) -> tuple[Any, bool]:
+    """Return statsmodels' fit and whether its search ended well, which it tells by a warning only."""
     from statsmodels.duration.hazard_regression import PHReg
 
-    return PHReg(weeks, matrix, status=happened, ties=ties).fit(disp=0)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        fit = PHReg(weeks, matrix, status=happened, ties=ties).fit(disp=0)
+    return fit, not told
 
 
 def _null_height(weeks: FloatArray, happened: FloatArray, others: FloatArray, ties: str) -> float:
     from statsmodels.duration.hazard_regression import PHReg
 
     if others.shape[1]:
-        return float(PHReg(weeks, others, status=happened, ties=ties).fit(disp=0).llf)
+        return float(_cox(weeks, happened, others, ties)[0].llf)
     # without terms every person at risk has the same hazard: any column at coefficient zero
     model = PHReg(weeks, np.arange(weeks.size, dtype=float)[:, None], status=happened, ties=ties)
     return float(model.loglike(np.zeros(1)))
 
 
-def _notes(events: int, standard: Estimate) -> tuple[Flag, ...]:
-    if abs(standard.value) >= _ENDLESS:
+def _notes(events: int, *, endless: bool) -> tuple[Flag, ...]:
+    if endless:
         return (
             Flag(
                 "monotone_likelihood", "the order of events follows the marker exactly: the slope is endless", "failure"

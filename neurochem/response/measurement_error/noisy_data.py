@@ -70,9 +70,9 @@ def problem(data: ModelData) -> Problem:
     basis, triangle = np.linalg.qr(design[:, plain])
     people = len(design)
     columns = design[:, noisy]
-    shift = np.linalg.lstsq(design[:, plain], columns, rcond=None)[0]
+    shift = np.asarray(np.linalg.lstsq(design[:, plain], columns, rcond=None)[0], dtype=float)
     residual = columns - basis @ (basis.T @ columns)
-    scale = np.sqrt(np.mean(residual**2, axis=0))
+    scale = np.asarray(np.sqrt(np.mean(residual**2, axis=0)), dtype=float)
     order = (*range(1, len(noisy)), 0)
     noise = data.noise[:, order][:, :, order] / np.outer(scale, scale)
     turn = np.asarray(np.linalg.inv(triangle) * np.sqrt(people), dtype=float)

@@ -30,6 +30,8 @@ from neurochem.results import Estimate, FitResult
 from neurochem.units import FloatArray
 
 GAUSSIAN, BINOMIAL = "structural", "structural logistic"
+# Above this number of people one of them moves little, and leaving out each is not worth the wait.
+_MOST_LEFT_OUT, _AT_ONCE = 400, 100
 _CHI_SQUARE_95 = float(special.chdtri(1, 0.05))
 Likelihood = GaussianLikelihood | BinaryLikelihood
 
@@ -120,14 +122,17 @@ def _result(
 
 
 def _without_each(likelihood: Likelihood) -> FloatArray:
-    """Return the coefficients with each person left out, NaN where there are none."""
+    """Return the coefficients with each person left out, NaN where there are none (or too many people)."""
     data = likelihood.problem.data
     without = np.full(data.design.shape, np.nan)
     # without a person who alone determines a coefficient there is no fit
     spared = np.flatnonzero(leverage(data.design) < 1.0 - 1e-9)
-    if not math.isnan(likelihood.slope) and likelihood.problem.dof > 1 and spared.size:
-        found, identified = likelihood.without_each(spared)
-        without[spared] = np.where(identified[:, None], found, np.nan)
+    if math.isnan(likelihood.slope) or likelihood.problem.dof < 2 or len(without) > _MOST_LEFT_OUT:
+        return without
+    for first in range(0, spared.size, _AT_ONCE):
+        people = spared[first : first + _AT_ONCE]
+        found, identified = likelihood.without_each(people)
+        without[people] = np.where(identified[:, None], found, np.nan)
     return without
 
 

@@ -1,0 +1,142 @@
+"""Difference of two groups in units that can be compared: Hedges' g and the area under the ROC curve."""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, special, stats
+
+from neurochem.errors import InputError
+from neurochem.response.design_columns import as_vector
+from neurochem.results import Estimate, FitResult
+from neurochem.units import FloatArray
+
+
+def hedges_g(values: ArrayLike, group: ArrayLike) -> FitResult:
+    """Return the standardised difference of two groups.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        One value a person.
+    group : array_like, shape (n,)
+        1 for the first group (responders), 0 for the other.
+
+    Returns
+    -------
+    FitResult
+        "g" (small-sample corrected, normal interval), "d" (pooled SD, exact interval through the noncentral t).
+        `diagnostics`: t, p_value, n, correction J.
+
+    Notes
+    -----
+    d = (m1 - m0) / s; g = J d with J = Gamma(df/2) / (sqrt(df/2) Gamma((df-1)/2)); var g = n / (n1 n0) + g^2 / (2 n).
+
+    References
+    ----------
+    Hedges (1981), J Educ Stat 6:107.
+    """
+    one, none = _groups(values, group)
+    n1, n0 = one.size, none.size
+    dof = n1 + n0 - 2
+    pooled = math.sqrt(((n1 - 1) * one.var(ddof=1) + (n0 - 1) * none.var(ddof=1)) / dof)
+    if pooled == 0.0:
+        msg = "values are the same for everyone within both groups; a standardised difference needs spread"
+        raise InputError(msg)
+    d = float(one.mean() - none.mean()) / pooled
+    factor = math.exp(special.gammaln(dof / 2) - special.gammaln((dof - 1) / 2)) / math.sqrt(dof / 2)
+    g, size = factor * d, math.sqrt(n1 * n0 / (n1 + n0))
+    error = math.sqrt((n1 + n0) / (n1 * n0) + g**2 / (2 * (n1 + n0)))
+    t = d * size
+    exact = (0.95, _noncentrality(t, dof, 0.975) / size, _noncentrality(t, dof, 0.025) / size)
+    return FitResult(
+        model="Hedges g", name="difference of two groups",
+        estimates={"g": Estimate("g", g, error, "SD"), "d": Estimate("d", d, error / factor, "SD", limits=(exact,))},
+        diagnostics={
+            "n": float(n1 + n0), "t": t, "dof": float(dof), "correction": factor,
+            "p_value": float(2.0 * special.stdtr(dof, -abs(t))),
+        },
+    )  # fmt: skip
+
+
+def _groups(values: ArrayLike, group: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    numbers = as_vector(values, "values")
+    member = as_vector(group, "group", numbers.size)
+    if not np.isin(member, (0.0, 1.0)).all() or min(member.sum(), (1.0 - member).sum()) < 2:
+        msg = "group must hold 0 and 1, at least two people each; check the coding"
+        raise InputError(msg)
+    return numbers[member == 1.0], numbers[member == 0.0]
+
+
+def _noncentrality(t: float, dof: int, probability: float) -> float:
+    """Return the noncentrality at which t is exceeded with 1 - probability."""
+    reach = 10.0 + 2.0 * abs(t)
+    return float(optimize.brentq(lambda c: stats.nct.cdf(t, dof, c) - probability, t - reach, t + reach, xtol=1e-12))
+
+
+def auc(scores: ArrayLike, outcome: ArrayLike) -> FitResult:
+    """Return the probability that a person with the outcome has the higher score (ties count half).
+
+    Parameters
+    ----------
+    scores : array_like, shape (n,)
+        Higher for those expected to have the outcome.
+    outcome : array_like, shape (n,)
+        1 with the outcome, 0 without.
+
+    Returns
+    -------
+    FitResult
+        "auc" with DeLong's standard error and a 95 % interval formed on the logit scale, which stays within 0 and 1.
+
+    Notes
+    -----
+    An apparent value: it says how scores separate these people, not how a model will do in new ones.
+
+    References
+    ----------
+    DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44:837.
+    """
+    value, one, none = _placements(*_groups(scores, outcome))
+    error = math.sqrt(one.var(ddof=1) / one.size + none.var(ddof=1) / none.size)
+    limits: tuple[tuple[float, float, float], ...] = ()
+    if 0.0 < value < 1.0 and error > 0.0:
+        half = 1.959963984540054 * error / (value * (1.0 - value))
+        centre = float(special.logit(value))
+        limits = ((0.95, float(special.expit(centre - half)), float(special.expit(centre + half))),)
+    return FitResult(
+        model="AUC", name="discrimination", estimates={"auc": Estimate("auc", value, error, "", limits=limits)},
+        diagnostics={"n": float(one.size + none.size), "events": float(one.size)},
+    )  # fmt: skip
+
+
+def compare_auc(first: ArrayLike, second: ArrayLike, outcome: ArrayLike) -> FitResult:
+    """Return the difference of the AUCs of two scores of the same people.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n,)
+        Scores.
+    outcome : array_like, shape (n,)
+        1 with the outcome, 0 without.
+
+    Returns
+    -------
+    FitResult
+        "difference" (first minus second) with DeLong's standard error; `diagnostics` z and p_value.
+    """
+    value1, one1, none1 = _placements(*_groups(first, outcome))
+    value2, one2, none2 = _placements(*_groups(second, outcome))
+    error = math.sqrt(np.var(one1 - one2, ddof=1) / one1.size + np.var(none1 - none2, ddof=1) / none1.size)
+    gap = value1 - value2
+    z = gap / error if error > 0.0 else math.nan
+    return FitResult(
+        model="DeLong", name="difference of two AUCs", estimates={"difference": Estimate("difference", gap, error)},
+        diagnostics={"z": z, "p_value": float(2.0 * special.ndtr(-abs(z))), "n": float(one1.size + none1.size)},
+    )  # fmt: skip
+
+
+def _placements(one: FloatArray, none: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+    """Return the AUC and how each person of either group stands to the other group."""
+    wins = np.where(one[:, None] > none, 1.0, np.where(one[:, None] == none, 0.5, 0.0))
+    return float(wins.mean()), wins.mean(axis=1), wins.mean(axis=0)
