@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
 from neurochem.mrs.fit import fit
+from neurochem.mrs.imaging.fitting import fit_image
+from neurochem.mrs.imaging.maps import MetaboliteMap, MetaboliteMaps
+from neurochem.mrs.imaging.series import SeriesFit, fit_series
 from neurochem.mrs.intervals import bootstrap, correlation, profile_interval
 from neurochem.mrs.macromolecule_sets import macromolecule_sets
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
@@ -37,9 +40,12 @@ __all__ = [
     "Basis",
     "EditedBasis",
     "MeasuredMacromolecules",
+    "MetaboliteMap",
+    "MetaboliteMaps",
     "Molecule",
     "Preprocessed",
     "Relaxation",
+    "SeriesFit",
     "ShapedPulse",
     "SoftRatio",
     "Spectrum",
@@ -53,6 +59,8 @@ __all__ = [
     "correlation",
     "dual_band",
     "fit",
+    "fit_image",
+    "fit_series",
     "label_map",
     "macromolecule_ratios",
     "macromolecule_sets",

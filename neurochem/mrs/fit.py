@@ -1,6 +1,7 @@
 """Fitting a spectrum by a linear combination of basis spectra."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -35,13 +36,14 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     line_from: Spectrum | Acquisition | None = None,
     allow_mismatch: bool = False,
     name: str | None = None,
-) -> FitResult:
+) -> FitResult | Any:
     """Fit a spectrum by a non-negative linear combination of basis spectra.
 
     Parameters
     ----------
     spectrum : Spectrum or Acquisition
-        Data; an acquisition must hold one FID (see `preprocess`).
+        Data; an acquisition of one FID (see `preprocess`), or of a grid or series (axes x, y, z, DIM_INDIRECT_*,
+        DIM_MEAS, DIM_USER_*), whose spectra are then fitted one by one, see `fit_image`.
     basis : Basis
         Elements, at the field and echo time of the data; resampled to them.
     ppm : tuple of float
@@ -80,7 +82,7 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
 
     Returns
     -------
-    FitResult
+    FitResult, or MetaboliteMaps for a grid or series
         Model "LCM". Estimates: the coefficient of every element as supplied (unit ""), then the totals tNAA, tCr, tCho
         and Glx whose parts are all there.  `stderr` is the Cramer-Rao bound with phase, delay, shifts, widths, baseline
         and all other amplitudes as nuisances, penalties counted as prior knowledge; where the residual exceeds the
@@ -109,6 +111,8 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     Provencher SW (1993), Magn Reson Med 30:672; Golub GH, Pereyra V (1973), SIAM J Numer Anal 10:413; Wilson M (2021),
     Magn Reson Med 85:13.
     """
+    if isinstance(spectrum, Acquisition) and _is_grid(spectrum):
+        return _fit_grid(spectrum, basis, allow_mismatch, locals())
     options = FitOptions(
         ppm,
         baseline,
@@ -130,6 +134,19 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     with one_library_thread():
         found = search(prepare(data, basis, elements, options), options)
         return fitted_result(label, Outcome(found), settings | chosen(found), amplitudes)
+
+
+def _is_grid(acquisition: Acquisition) -> bool:
+    """Say whether there are several spectra that are measurements of their own, and not transients to be combined."""
+    grids = ("x", "y", "z", "DIM_INDIRECT", "DIM_MEAS", "DIM_USER")
+    return any(dim.startswith(grids) and acquisition.size(dim) > 1 for dim in acquisition.dims)
+
+
+def _fit_grid(acquisition: Acquisition, basis: Basis, allow_mismatch: bool, given: dict[str, Any]) -> Any:
+    from neurochem.mrs.imaging.fitting import fit_image
+
+    options = {field.name: given[field.name] for field in fields(FitOptions)}
+    return fit_image(acquisition, basis, allow_mismatch=allow_mismatch, **options)
 
 
 def matched(

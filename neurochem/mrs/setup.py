@@ -75,7 +75,9 @@ class Setup:
         return BASELINES[name](self.data.size, self.span_ppm, dimension_per_ppm, self.water_ppm)
 
 
-def prepare(data: Spectrum, basis: Basis, elements: ComplexArray, options: FitOptions) -> Setup:
+def prepare(
+    data: Spectrum, basis: Basis, elements: ComplexArray, options: FitOptions, *, start: CoarseStart | None = None
+) -> Setup:
     """Align coarsely, add macromolecules, cut the window and scale by the noise.
 
     Parameters
@@ -86,6 +88,8 @@ def prepare(data: Spectrum, basis: Basis, elements: ComplexArray, options: FitOp
         The basis on the grid of the data.
     options : FitOptions
         Window, macromolecules and soft ratios.
+    start : CoarseStart, optional
+        Where to start; found by coarse alignment by default.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def prepare(data: Spectrum, basis: Basis, elements: ComplexArray, options: FitOp
     if not narrow.any():
         msg = "every element of the basis is a macromolecule; at least one metabolite is needed"
         raise BasisMismatchError(msg)
-    start = _coarse(data, basis, elements)
+    start = _coarse(data, basis, elements) if start is None else start
     names, broad = tuple(basis.names), tuple(basis.macromolecules)
     added, priors = _added(data, basis, options)
     if added is not None:

@@ -1,0 +1,1 @@
+"""Many spectra: grids of voxels, and series that share their lines."""
