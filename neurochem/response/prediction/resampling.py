@@ -1,0 +1,273 @@
+"""Out-of-sample predictions: nested folds, permuted labels, bootstrap optimism and the learning curve, all by one learner."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special
+from tqdm import tqdm
+
+from neurochem.errors import InputError
+from neurochem.response.prediction.folds import fold_ids, systematic_subset
+from neurochem.response.prediction.learners import Learner
+from neurochem.response.prediction.metrics import area_within_folds, brier, calibration, discrimination, explained
+from neurochem.response.screening.permutation import orders_within
+from neurochem.units import FloatArray
+
+_PART = 250
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Who the rows are.
+
+    Attributes
+    ----------
+    outcome : array, shape (n,)
+        0 and 1, or numbers.
+    people, sites : array of int, shape (n,)
+        Codes of person and site, from 0.
+    binary : bool
+        Whether the outcome is yes or no.
+    outer, inner : int
+        Numbers of folds.
+    """
+
+    outcome: FloatArray
+    people: np.ndarray
+    sites: np.ndarray
+    binary: bool
+    outer: int
+    inner: int
+
+    def strata(self, outcome: FloatArray) -> np.ndarray:
+        """Return the stratum of every row, shape (B, n): class of a yes-or-no outcome, then site."""
+        classes = outcome.astype(np.int64) if self.binary else np.zeros(outcome.shape, dtype=np.int64)
+        # class first: folds then share out each class evenly, and each site within it
+        return (int(self.sites.max()) + 1) * classes + self.sites
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nested:
+    """Predictions for rows left out.
+
+    Attributes
+    ----------
+    outcome, linear, reference : array, shape (B, n)
+        Labels, predictions (log-odds, or the outcome), and the mean outcome of the training rows.
+    folds : array of int, shape (B, n)
+        Which fold left the row out.
+    """
+
+    outcome: FloatArray
+    linear: FloatArray
+    reference: FloatArray
+    folds: np.ndarray
+
+    def predicted(self, *, binary: bool) -> FloatArray:
+        """Return risks, or the predicted outcome."""
+        return np.asarray(special.expit(self.linear)) if binary else self.linear
+
+
+def nested(
+    learner: Learner, rows: Rows, outcome: FloatArray, rng: np.random.Generator, folds: np.ndarray | None = None
+) -> Nested:
+    """Return nested cross-validated predictions for every label vector.
+
+    Parameters
+    ----------
+    learner : Learner
+        Tunes on inner folds of the training rows and predicts.
+    rows : Rows
+        Who the rows are.
+    outcome : array, shape (B, n)
+        Label vectors; each gets folds of its own, stratified by its own labels.
+    rng : Generator
+        Source of the folds.
+    folds : array of int, shape (B, n), optional
+        Outer folds; random by default.
+    """
+    strata = rows.strata(outcome)
+    outer = fold_ids(strata, rows.people, rows.outer, rng) if folds is None else folds
+    linear, reference = np.full(outcome.shape, np.nan), np.full(outcome.shape, np.nan)
+    for fold in range(int(outer.max()) + 1):
+        test = outer == fold
+        train = ~test & (outer >= 0)
+        inner = fold_ids(strata, rows.people, rows.inner, rng, member=train)
+        fitted = learner.run(outcome, train.astype(float), inner, test)
+        linear = np.where(test, fitted.linear, linear)
+        mean = (outcome * train).sum(axis=1, keepdims=True) / train.sum(axis=1, keepdims=True)
+        reference = np.where(test, mean, reference)
+    return Nested(outcome, linear, reference, outer)
+
+
+def headline(found: Nested, *, binary: bool) -> FloatArray:
+    """Return the number that is tested, shape (B,): area under the ROC curve within folds, or out-of-sample R2."""
+    if binary:
+        return area_within_folds(found.outcome, found.linear, found.folds)
+    rows = zip(found.outcome, found.linear, found.reference, strict=True)
+    return np.array([explained(y, p, m) for y, p, m in rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PermutationTest:
+    """Labels shuffled and the whole procedure run again.
+
+    Attributes
+    ----------
+    observed : float
+        The number for the true labels, one repeat of the folds, as in every shuffle.
+    null : array, shape (P,)
+        The same for shuffled labels.
+    p : float
+        (1 + #{null >= observed}) / (1 + P).
+    """
+
+    observed: float
+    null: FloatArray
+    p: float
+
+
+def permutation_test(learner: Learner, rows: Rows, count: int, rng: np.random.Generator) -> PermutationTest:
+    """Test whether the procedure predicts better than it does for shuffled labels.
+
+    Labels of people are shuffled within their site; folds are drawn anew for every shuffle, as for the true labels.
+
+    Raises
+    ------
+    InputError
+        If rows of one person differ in the outcome, so that people cannot be shuffled.
+    """
+    persons = int(rows.people.max()) + 1
+    label, site = np.zeros(persons), np.zeros(persons, dtype=np.int64)
+    label[rows.people], site[rows.people] = rows.outcome, rows.sites
+    if not np.array_equal(label[rows.people], rows.outcome):
+        msg = "rows of one person have different outcomes, so that labels of people cannot be shuffled; set permutations=0"
+        raise InputError(msg)
+    observed = float(headline(nested(learner, rows, rows.outcome[None], rng), binary=rows.binary)[0])
+    null = []
+    for size in _parts(count, "label shuffles"):
+        orders = orders_within(rng.random((size, persons)), site)
+        shuffled = label[orders][:, rows.people]
+        null.append(headline(nested(learner, rows, shuffled, rng), binary=rows.binary))
+    values = np.concatenate(null)
+    reached = int((values >= observed - 1e-12).sum())
+    return PermutationTest(observed, values, (1 + reached) / (1 + count))
+
+
+def _parts(count: int, what: str) -> Iterator[int]:
+    """Return batch sizes, with a bar on a terminal."""
+    with tqdm(total=count, desc=what, disable=not sys.stderr.isatty(), leave=False, delay=1.0) as bar:
+        for start in range(0, count, _PART):
+            size = min(_PART, count - start)
+            yield size
+            bar.update(size)
+
+
+def optimism(learner: Learner, rows: Rows, count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return how much the procedure flatters itself, by bootstrap of people.
+
+    Returns
+    -------
+    DataFrame
+        One row a measure: apparent (model and judgement by the same people: not a prediction), optimism (mean, for the
+        calibration slope median, over bootstrap samples of performance in the sample minus performance in all), corrected (apparent - optimism).
+
+    References
+    ----------
+    Harrell, Lee, Mark (1996), Stat Med 15:361.
+    """
+    everyone = np.ones((1, rows.outcome.size))
+    apparent = _measures(rows.outcome, _whole(learner, rows, everyone, rng)[0], binary=rows.binary)
+    persons = int(rows.people.max()) + 1
+    differences = []
+    for size in _parts(count, "bootstrap samples"):
+        drawn = rng.integers(0, persons, (size, persons))
+        counts = np.array([np.bincount(row, minlength=persons) for row in drawn])
+        weights = counts[:, rows.people].astype(float)
+        usable = np.array([len(set(rows.outcome[w > 0].tolist())) > 1 for w in weights])
+        linear = _whole(learner, rows, weights[usable], rng)
+        for w, predicted in zip(weights[usable], linear, strict=True):
+            twice = np.repeat(np.arange(w.size), w.astype(int))
+            inside = _measures(rows.outcome[twice], predicted[twice], binary=rows.binary)
+            whole = _measures(rows.outcome, predicted, binary=rows.binary)
+            differences.append({key: inside[key] - whole[key] for key in whole})
+    sample = pd.DataFrame(differences)
+    # the slope of a model that the penalty has nearly emptied is endless, and a mean of slopes with it
+    middle = {key: sample[key].median() if key == "calibration slope" else sample[key].mean() for key in apparent}
+    table = pd.DataFrame({"measure": list(apparent), "apparent": list(apparent.values())})
+    table["optimism"] = [float(middle[key]) for key in apparent]
+    table["corrected"] = table["apparent"] - table["optimism"]
+    return table
+
+
+def _whole(learner: Learner, rows: Rows, weights: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return predictions for everybody of models tuned and fitted on the weighted rows."""
+    outcome = np.broadcast_to(rows.outcome, weights.shape)
+    inner = fold_ids(rows.strata(outcome), rows.people, rows.inner, rng, member=weights > 0)
+    return learner.run(outcome, weights, inner).linear
+
+
+def _measures(outcome: FloatArray, linear: FloatArray, *, binary: bool) -> dict[str, float]:
+    if not binary:
+        error = outcome - linear
+        return {"R2": explained(outcome, linear, np.full(outcome.shape, outcome.mean())),
+                "MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt(np.mean(error**2)))}  # fmt: skip
+    return {"AUC": discrimination(outcome, linear).auc, "Brier": brier(outcome, special.expit(linear))[0],
+            "calibration slope": calibration(outcome, linear).slope}  # fmt: skip
+
+
+def learning_curve(learner: Learner, rows: Rows, sizes: int, repeats: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Return performance in people left out against the number of people in training.
+
+    Returns
+    -------
+    DataFrame
+        people (in training), value, low, high (2.5 and 97.5 % of the repeats: spread of folds and samples, not an
+        interval for new patients), fitted (a + b n^-c; NaN where that could not be fitted).
+    """
+    people = int(rows.people.max()) + 1
+    largest = people * (rows.outer - 1) // rows.outer
+    fewest = max(10, 4 * rows.inner)
+    strata = rows.strata(rows.outcome[None])
+    if rows.binary:
+        rare = int(np.bincount(rows.outcome.astype(int)).min())
+        fewest = max(fewest, int(np.ceil(2.0 * rows.inner * people / rare)))
+    if fewest >= largest:
+        return pd.DataFrame(columns=["people", "value", "low", "high", "fitted"])
+    records = []
+    for size in np.unique(np.linspace(fewest, largest, sizes).round().astype(int)):
+        outer = fold_ids(np.repeat(strata, repeats, axis=0), rows.people, rows.outer, rng)
+        linear = np.full((repeats, rows.outcome.size), np.nan)
+        reference = linear.copy()
+        outcome = np.repeat(rows.outcome[None], repeats, axis=0)
+        for fold in range(rows.outer):
+            train = np.array([systematic_subset(strata[0], rows.people, size, rng, o != fold) for o in outer])
+            inner = fold_ids(np.repeat(strata, repeats, axis=0), rows.people, rows.inner, rng, member=train)
+            fitted = learner.run(outcome, train.astype(float), inner, outer == fold)
+            linear = np.where(outer == fold, fitted.linear, linear)
+            mean = (outcome * train).sum(axis=1, keepdims=True) / train.sum(axis=1, keepdims=True)
+            reference = np.where(outer == fold, mean, reference)
+        values = headline(Nested(outcome, linear, reference, outer), binary=rows.binary)
+        low, high = np.quantile(values, [0.025, 0.975])
+        records.append({"people": int(size), "value": float(values.mean()), "low": float(low), "high": float(high)})
+    table = pd.DataFrame(records)
+    return table.assign(fitted=_power_law(table["people"].to_numpy(dtype=float), table["value"].to_numpy()))
+
+
+def _power_law(people: FloatArray, values: FloatArray) -> FloatArray:
+    """Return a + b n^-c at the sizes, or NaN where there are too few points or no fit."""
+    if people.size < 4:
+        return np.full(people.shape, np.nan)
+
+    def curve(n: FloatArray, a: float, b: float, c: float) -> FloatArray:
+        return a + b * (n / people[0]) ** -c
+
+    start, bounds = (values[-1], values[0] - values[-1], 0.7), ([-2, -2, 0.1], [1, 2, 3])
+    try:
+        found = optimize.curve_fit(curve, people, values, p0=np.clip(start, *bounds), bounds=bounds)[0]
+    except (RuntimeError, ValueError):
+        return np.full(people.shape, np.nan)
+    return curve(people, *found)
