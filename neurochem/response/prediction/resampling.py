@@ -172,8 +172,9 @@ def optimism(learner: Learner, rows: Rows, count: int, rng: np.random.Generator)
     Returns
     -------
     DataFrame
-        One row a measure: apparent (model and judgement by the same people: not a prediction), optimism (mean, for the
-        calibration slope median, over bootstrap samples of performance in the sample minus performance in all), corrected (apparent - optimism).
+        One row a measure: apparent (model and judgement by the same people: not a prediction); optimism (mean, for the
+        calibration slope median, over bootstrap samples of performance in the sample minus performance in all);
+        corrected (apparent - optimism).
 
     References
     ----------
