@@ -23,7 +23,8 @@ def scans(basis):
 
 def test_one_fid_passes_and_every_step_is_recorded(scans):
     clean = mrs.preprocess(*scans[:1], water=scans[1])
-    assert [step.name for step in clean.steps] == ["combine_coils", "average", "eddy_currents"]
+    order = ["conjugate", "combine_coils", "align", "reject_outliers", "average", "eddy_currents", "align_edits"]
+    assert [step.name for step in clean.steps] == order
     assert all(step.what for step in clean.steps)
     assert clean.spectrum.echo_time_s == 0.03
     assert clean.plot() is not None
@@ -92,6 +93,11 @@ def test_residual_water_goes_and_metabolites_stay(scans, basis):
         assert_allclose(fit[name].value, plain[name].value, rtol=0.01)
 
 
+def test_default_steps_leave_an_averaged_spectrum_without_water_as_it_is(scans):
+    clean = mrs.preprocess(scans[0])
+    assert_allclose(clean.spectrum.fid, scans[0].fid, rtol=0, atol=0)
+
+
 def test_impossible_requests_are_refused(scans, rng):
     with pytest.raises(UnknownNameError, match="did you mean 'average'"):
         mrs.preprocess(scans[0], steps=["avrage"])
@@ -100,8 +106,10 @@ def test_impossible_requests_are_refused(scans, rng):
     with pytest.raises(InputError, match="3 coils in the water reference, 4 in the metabolite data"):
         mrs.preprocess(coils, water=three)
     edited = mrs.Acquisition(rng.standard_normal((2, 512)), dims=("DIM_EDIT", "time"), **HEADER)
-    with pytest.raises(InputError, match="2 edit conditions"):
-        mrs.preprocess(edited)
+    with pytest.raises(InputError, match="2 edit conditions, so there is no one spectrum; use `edits`"):
+        _ = mrs.preprocess(edited, steps=[]).spectrum
+    with pytest.raises(UnknownNameError, match="option of step 'apodise' 'lorenz_hz'; did you mean 'lorentz_hz'"):
+        mrs.preprocess(scans[0], steps=[("apodise", {"lorenz_hz": 2.0})])
     with pytest.raises(InputError, match="no water reference was given"):
         mrs.preprocess(scans[0]).water_amplitude()
     with pytest.raises(InputError, match=r"dims .* do not describe data"):

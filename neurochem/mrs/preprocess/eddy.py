@@ -4,17 +4,16 @@ import numpy as np
 
 from neurochem.units import ComplexArray, FloatArray
 
-# Below three times the noise a phase is mostly noise (its error is 1/3 radian and unwrapping fails).
-_LEAST_SNR = 3.0
 
-
-def eddy_phase(water: ComplexArray) -> tuple[FloatArray, int]:
+def eddy_phase(water: ComplexArray, *, least_snr: float = 3.0) -> tuple[FloatArray, int]:
     """Return the unwrapped phase of a water FID, extrapolated where the signal has died.
 
     Parameters
     ----------
     water : complex array, shape (n_points,)
         Unsuppressed water.
+    least_snr : float
+        Below three times the noise a phase is mostly noise: its error is 1/3 radian, and unwrapping fails.
 
     Returns
     -------
@@ -30,7 +29,7 @@ def eddy_phase(water: ComplexArray) -> tuple[FloatArray, int]:
     """
     size = np.abs(water)
     noise = float(np.sqrt(np.mean(size[-max(size.size // 10, 8) :] ** 2) / 2.0))
-    weak = np.flatnonzero(size < _LEAST_SNR * noise)
+    weak = np.flatnonzero(size < least_snr * noise)
     last = int(weak[weak > 16][0]) if (weak > 16).any() else size.size
     phase = np.unwrap(np.angle(water[:last]))
     if last < size.size:

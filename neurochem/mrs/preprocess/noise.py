@@ -1,0 +1,91 @@
+"""The noise of a spectrum, measured where it is white and carried through what follows."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neurochem.mrs.spectra import DYNAMIC, Acquisition
+from neurochem.results import frozen_array
+from neurochem.units import FloatArray
+
+_LAST = 5
+_FEWEST_TRANSIENTS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseLevel:
+    """Noise of an averaged FID.
+
+    Attributes
+    ----------
+    sd : float
+        Standard deviation of the real and of the imaginary part of a point, before apodisation.
+    envelope : array, shape (n_points,)
+        What later steps made of each point: 1 untouched, the filter where apodised, 0 where filled with zeros.
+    source : str
+        How it was measured.
+    """
+
+    sd: float
+    envelope: FloatArray
+    source: str
+
+    @property
+    def spectrum_sd(self) -> float:
+        """Standard deviation of the real and of the imaginary part of a point of the spectrum (its unscaled FFT)."""
+        return self.sd * math.sqrt(float(np.sum(self.envelope**2)))
+
+    def shaped(self, envelope: FloatArray) -> "NoiseLevel":
+        """Return the level after another filter, truncation or zero filling."""
+        return replace(self, envelope=frozen_array(envelope))
+
+
+def scatter_of(data: Acquisition, weights: FloatArray) -> float:
+    """Return the noise of the mean of transients, from how they differ from each other.
+
+    Parameters
+    ----------
+    data : Acquisition
+        Transients, coils combined.
+    weights : array, shape of the data without time
+        Weight of each; zero for rejected ones.
+
+    Returns
+    -------
+    float
+        Root mean square over the last fifth of the FID, where what is left of the signal is smallest, of
+        sqrt(sum w^2) x (scatter of the kept transients about their mean).  NaN below four transients.
+
+    Notes
+    -----
+    The mean of several edit conditions is taken, in energy.
+    """
+    axis = data.dims.index(DYNAMIC)
+    late = np.moveaxis(data.data[..., -max(data.data.shape[-1] // _LAST, 8) :], axis, -2)
+    share = np.moveaxis(weights, axis, -1)
+    late, share = late.reshape(-1, *late.shape[-2:]), share.reshape(-1, share.shape[-1])
+    energies = []
+    for values, own in zip(late, share, strict=True):
+        kept = own > 0
+        if np.count_nonzero(kept) < _FEWEST_TRANSIENTS:
+            return math.nan
+        scatter = np.var(values[kept], axis=0, ddof=1).mean() / 2.0
+        energies.append(scatter * float(np.sum((own / own.sum()) ** 2)))
+    return math.sqrt(float(np.mean(energies)))
+
+
+def tail_of(data: Acquisition) -> float:
+    """Return the noise of FIDs from their last fifth, a slow trend taken off."""
+    late = data.data[..., -max(data.data.shape[-1] // _LAST, 8) :]
+    trend = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, late.shape[-1]), 4))[0]
+    left = late - (late @ trend) @ trend.T
+    return math.sqrt(float(np.mean(np.abs(left) ** 2)) / 2.0 * late.shape[-1] / (late.shape[-1] - 4))
+
+
+def measured(data: Acquisition, scatter: float = math.nan) -> NoiseLevel:
+    """Return the noise of averaged FIDs: from the scatter of transients where there were enough, else from the tail."""
+    envelope = frozen_array(np.ones(data.data.shape[-1]))
+    if math.isfinite(scatter):
+        return NoiseLevel(scatter, envelope, "scatter of the transients in the last fifth of the FID")
+    return NoiseLevel(tail_of(data), envelope, "last fifth of the FID")
