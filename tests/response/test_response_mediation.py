@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from small_study import small_study
+
+from neurochem.errors import InputError
+from neurochem.response.mediation import describe_mediation, mediate, mediation
+
+PRINTED = 5e-7  # reference values are printed with six decimals
+M = [-0.02, 0.05, -0.01, 0.03, -0.04, 0.02, 0.08, 0.12, 0.05, 0.15, 0.07, 0.10]
+Y = [-5, -9, -6, -8, -4, -7, -10, -13, -8, -15, -9, -12]
+ARM = [0] * 6 + [1] * 6
+
+
+def test_the_worked_example_is_reproduced_and_no_share_is_given():
+    fit = mediation(Y, M, ARM, rng=np.random.default_rng(1), bootstraps=500)
+    for name, value, error in (("a", 0.09, 0.020248), ("b", -64.227642, 3.794038)):
+        assert_allclose([fit[name].value, fit[name].stderr], [value, error], atol=PRINTED)
+    for name, value in (("indirect", -5.780488), ("direct", 1.113821), ("total", -4.666667)):
+        assert_allclose(fit[name].value, value, atol=PRINTED)
+    assert_allclose(fit.diagnostics["sobel_stderr"], 1.344591, atol=PRINTED)
+    assert_allclose(fit.diagnostics["sobel_z"], -4.299067, atol=PRINTED)
+    assert "share_mediated" not in fit.diagnostics
+    assert [flag.name for flag in fit.flags] == ["inconsistent_mediation"]
+
+
+def simulated(rng, n=400, b=-4.0):
+    arm, z = np.tile([0.0, 1.0], n // 2), rng.standard_normal(n)
+    m = 0.5 * arm + 0.3 * z + rng.standard_normal(n)
+    return b * m - 1.0 * arm + z + 2.0 * rng.standard_normal(n), m, arm, z
+
+
+def test_the_paths_add_up_exactly_and_cover_the_truth():
+    y, m, arm, z = simulated(np.random.default_rng(2))
+    fit = mediation(y, m, arm, covariates={"z": z}, rng=np.random.default_rng(3), bootstraps=1000)
+    assert_allclose(fit["total"].value, fit["indirect"].value + fit["direct"].value, rtol=1e-10)
+    low, high = fit["indirect"].interval()
+    assert low < -2.0 < high
+    assert_allclose(fit["indirect"].stderr, fit.diagnostics["sobel_stderr"], rtol=0.15)
+    assert_allclose(fit.diagnostics["share_mediated"], 2.0 / 3.0, atol=0.2)
+
+
+def test_at_the_sensitivity_value_the_path_is_nothing():
+    y, m, arm, _ = simulated(np.random.default_rng(4))
+    fit = mediation(y, m, arm, rng=np.random.default_rng(5), bootstraps=100)
+    design = np.column_stack([arm, np.ones(arm.size)])
+    off = [v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (m, y)]
+    # residuals of the model without the mediator correlate by just this much when b is zero
+    assert_allclose(fit.diagnostics["sensitivity"], np.corrcoef(*off)[0, 1], rtol=1e-9)
+
+
+def test_a_cohort_gives_both_paths_as_measured_and_corrected(tmp_path):
+    cohort = small_study(np.random.default_rng(3), patients=60).read(tmp_path)
+    fit = mediate(cohort, outcome="madrs", marker="Glx", rng=np.random.default_rng(1), bootstraps=200)
+    assert {"b", "b_corrected", "indirect_corrected"} <= set(fit.estimates)
+    text = describe_mediation(fit)
+    assert "difference between ssri and placebo" in text
+    assert "effect" not in text
+    again = mediate(cohort, outcome="madrs", marker="Glx", rng=np.random.default_rng(1), bootstraps=200)
+    assert again["indirect"].limits == fit["indirect"].limits
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"), [({"outcome_type": "response"}, "scores only"), ({"arms": ("ssri", "ssri")}, "2 arm")]
+)
+def test_what_has_no_meaning_is_refused(tmp_path, choices, message):
+    cohort = small_study(np.random.default_rng(3), patients=30).read(tmp_path)
+    with pytest.raises(InputError, match=message):
+        mediate(cohort, outcome="madrs", marker="Glx", rng=np.random.default_rng(1), **choices)
+
+
+def test_too_few_people_or_one_arm_are_refused():
+    with pytest.raises(InputError, match="needs at least 12"):
+        mediation(Y[:8], M[:8], ARM[2:10], rng=np.random.default_rng(1))
+    with pytest.raises(InputError, match="arm holds"):
+        mediation(Y, M, [1] * 12, rng=np.random.default_rng(1))
