@@ -20,7 +20,7 @@ def patients(rng: np.random.Generator, count: int = 80, markers: int = 4) -> pd.
 
 def responders(rng: np.random.Generator, table: pd.DataFrame, slope: float = 0.0) -> np.ndarray:
     """Return who responds; the log-odds rise by `slope` per SD of the first marker."""
-    odds = -0.1 + slope * (table["bp0"] - 1.5) / 0.3
+    odds = -0.1 + slope * (table["bp0"].to_numpy() - 1.5) / 0.3
     y = (rng.random(len(table)) < 1.0 / (1.0 + np.exp(-odds))).astype(float)
     # a class must fill the folds whatever the draw
     y[:12] = np.tile([0.0, 1.0], 6)

@@ -43,9 +43,15 @@ def model_card(
         outcome=table.label, binary=table.binary, unit=table.unit, predictors=tuple(map(str, table.frame.columns)),
         columns=raw_columns(table), levels=dict(table.levels), ranges=tuple(zip(low.tolist(), high.tolist(), strict=True)),
         harmonisation=harmonisation, training=_training(table), digests=row_digests(table.frame),
-        performance={str(r["measure"]): [r["value"], r["low95"], r["high95"]] for _, r in performance.iterrows()},
+        performance={str(r["measure"]): _known(r) for _, r in performance.iterrows()},
         intended_use=plan.intended_use, versions=versions(), settings=plain(dict(settings)), **numbers,
     )  # fmt: skip
+
+
+def _known(row: pd.Series) -> list[float | None]:
+    """Return value and limits of a measure, None where there is none."""
+    cells = [float(row[name]) for name in ("value", "low95", "high95")]
+    return [cell if np.isfinite(cell) else None for cell in cells]
 
 
 def raw_columns(table: PredictionTable) -> tuple[str, ...]:
