@@ -55,13 +55,24 @@ def median_k2prime(values: dict[str, FloatArray], stderrs: dict[str, FloatArray]
             "estimate k2prime; give k2prime in 1/min"
         )
         raise InputError(msg)
-    order = np.argsort(k2prime[binding])
-    ordered = k2prime[binding][order].astype(float)
-    weights = (ordered / error[binding][order]) ** 2
-    share = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
-    value = float(np.interp(0.5, share, ordered))
-    low, high = np.interp([0.1587, 0.8413], share, ordered)
-    effective = weights.sum() ** 2 / np.sum(weights**2)
+    chosen = k2prime[binding]
+    order = np.argsort(chosen)
+    ordered = chosen[order]
+    # in the precision of the maps: an image of millions of voxels must not fill the memory with this
+    weights = np.square(ordered / error[binding][order])
+    share = np.cumsum(weights, dtype=float)
+    total = share[-1]
+    share -= 0.5 * weights
+    share /= total
+    low, value, high = (_at(level, share, ordered) for level in (0.1587, 0.5, 0.8413))
+    middle = 0.5 * (float(ordered[(ordered.size - 1) // 2]) + float(ordered[ordered.size // 2]))
+    effective = total**2 / np.sum(np.square(weights, dtype=float))
     # the standard error of a median is 1.2533 times that of a mean of as many normal values
     chance = 1.2533 * 0.5 * (high - low) / np.sqrt(effective)
-    return VoxelK2prime(value, float(np.hypot(chance, value - np.median(ordered))), int(ordered.size))
+    return VoxelK2prime(value, float(np.hypot(chance, value - middle)), int(ordered.size))
+
+
+def _at(level: float, share: FloatArray, ordered: np.ndarray) -> float:
+    """Return the value at a share of the weight, between the two nearest voxels."""
+    last = int(np.clip(np.searchsorted(share, level), 1, share.size - 1))
+    return float(np.interp(level, share[last - 1 : last + 1], ordered[last - 1 : last + 1]))

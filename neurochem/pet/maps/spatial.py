@@ -70,19 +70,26 @@ def neighbourhood(
         raise InputError(msg)
     sigma = fwhm_mm / _FWHM_PER_SIGMA / voxel_size_mm(blocks.image.affine)
 
-    def local(chosen: FloatArray) -> FloatArray:
-        volume = gaussian_filter(blocks.volume(chosen.astype(np.float32), 0.0), sigma, mode="constant", truncate=4.0)
-        return taken_out(volume, blocks.chosen, blocks.order).astype(float)
+    def local(chosen: np.ndarray) -> np.ndarray:
+        volume = blocks.volume(chosen, 0.0)
+        gaussian_filter(volume, sigma, mode="constant", truncate=4.0, output=volume)
+        return taken_out(volume, blocks.chosen, blocks.order)
 
-    safe = np.where(sound, values, 1.0).astype(float)
-    logs = np.log(safe)
-    noise = np.where(sound, stderrs / safe, 1.0).astype(float) ** 2
-    weight = np.where(sound, 1.0 / (noise + _LEAST_SPREAD**2), 0.0)
+    # single precision throughout: these are as many numbers as the image has voxels, several times
+    safe = np.where(sound, values, 1.0).astype(np.float32)
+    noise = np.where(sound, stderrs / safe, 1.0).astype(np.float32)
+    np.square(noise, out=noise)
+    logs = np.log(safe, out=safe)
+    weight = np.where(sound, 1.0 / (noise + np.float32(_LEAST_SPREAD**2)), np.float32(0.0))
     total = local(weight)
-    everywhere = float(np.sum(weight * logs) / weight.sum())
+    everywhere = np.float32(np.sum(weight * logs, dtype=float) / weight.sum(dtype=float))
     near = total > 1e-6 * total.max()
-    safe_total = np.where(near, total, 1.0)
-    centre = np.where(near, local(weight * logs) / safe_total, everywhere)
-    excess = local(weight * np.where(sound, (logs - centre) ** 2 - noise, 0.0)) / safe_total
-    spread = np.sqrt(np.maximum(np.where(near, excess, 1.0), _LEAST_SPREAD**2))
+    total[~near] = 1.0
+    centre = np.where(near, local(weight * logs) / total, everywhere)
+    logs -= centre
+    np.square(logs, out=logs)
+    logs -= noise
+    logs *= weight
+    excess = np.where(near, local(logs) / total, np.float32(1.0))
+    spread = np.sqrt(np.maximum(excess, np.float32(_LEAST_SPREAD**2)))
     return centre, spread
