@@ -34,6 +34,7 @@ from neurochem.response.prediction import (
     validate_external,
 )
 from neurochem.response.prediction.folds import fold_ids, systematic_subset
+from neurochem.response.prediction.harmonised import HarmonisedRidge
 from neurochem.response.prediction.learners import PipelineLearner, RidgeLearner
 from neurochem.response.prediction.metrics import area_within_folds
 from neurochem.response.prediction.performance import resampled_error
@@ -263,6 +264,24 @@ def test_harmonised_pipelines_learn_sites_from_training_rows_only(rng):
     other = dataclasses.replace(learner, table=moved).run(y[None], train[None] * 1.0, inner[None]).linear[0]
     assert_allclose(other[:59], before[:59], rtol=1e-12)
     assert abs(other[59] - before[59]) > 1e-3
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_the_harmonised_ridge_is_what_a_grid_search_of_its_pipeline_gives(rng, binary):
+    table = patients(rng, 60).drop(columns="sex")
+    table.loc[::13, "bp1"] = np.nan
+    names = [name for name in table if name != "site"]
+    table["site"] = np.tile(["A", "B", "C"], 20)
+    y = responders(rng, table, 2.0) if binary else 10 * table["bp0"].to_numpy() + rng.normal(size=60)
+    pipeline, setting = ridge_pipeline(names, binary=binary, site="site", harmonised=["bp0", "bp1"], preserve=["age"])
+    penalties = (300.0, 10.0, 1.0)
+    grid = {setting: [1 / p for p in penalties] if binary else list(penalties)}
+    whole = PipelineLearner(table, pipeline, grid, binary)
+    labels, weights = np.tile(y, (2, 1)), rng.integers(0, 3, (2, 60)).astype(float)
+    inner = np.where(weights > 0, np.arange(60) // 3 % 3, -1)
+    slow, fast = whole.run(labels, weights, inner), HarmonisedRidge(whole, penalties).run(labels, weights, inner)
+    assert fast.choice.tolist() == slow.choice.tolist() != [0, 0]
+    assert_allclose(fast.linear, slow.linear, rtol=1e-6, atol=1e-6)
 
 
 # --- permutation, optimism, null

@@ -11,6 +11,7 @@ import pandas as pd
 from neurochem.records import plain
 from neurochem.response.prediction.card import ModelCard, row_digests
 from neurochem.response.prediction.folds import fold_ids
+from neurochem.response.prediction.harmonised import HarmonisedRidge
 from neurochem.response.prediction.learners import Learner, PipelineLearner, RidgeLearner
 from neurochem.response.prediction.plan import Plan
 from neurochem.response.prediction.prediction_table import PredictionTable
@@ -34,8 +35,8 @@ def model_card(
     harmonisation: dict[str, Any] = {}
     if isinstance(learner, RidgeLearner):
         numbers = _of_ridge(learner, rows, inner)
-    elif isinstance(learner, PipelineLearner) and plan.harmonise == "combat":
-        numbers, harmonisation = _of_pipeline(learner, rows, inner)
+    elif isinstance(learner, HarmonisedRidge):
+        numbers, harmonisation = _of_pipeline(learner.whole, rows, inner)
     else:
         return None
     low, high = table.frame.min(), table.frame.max()

@@ -90,12 +90,12 @@ class RidgeLearner:
         loss = np.zeros((len(self.penalties), len(outcome)))
         if len(self.penalties) > 1:
             for fold in range(int(inner.max()) + 1):
-                loss += self._inner_loss(outcome, weights, inner, fold)
+                loss += self.inner_loss(outcome, weights, inner, fold)
         choice = np.argmin(loss, axis=0)
         _, linear = self.fit(outcome, weights, np.array(self.penalties)[choice])
         return linear, choice
 
-    def _inner_loss(self, outcome: FloatArray, weights: FloatArray, inner: np.ndarray, fold: int) -> FloatArray:
+    def inner_loss(self, outcome: FloatArray, weights: FloatArray, inner: np.ndarray, fold: int) -> FloatArray:
         """Return the mean loss in one inner fold for every penalty, shape (penalties, B)."""
         train, test = weights * ((inner >= 0) & (inner != fold)), weights * (inner == fold)
         ready = Standardiser.learn(*self._centred(), train)

@@ -15,6 +15,7 @@ from neurochem.response.cohort import Cohort
 from neurochem.response.prediction import leakage
 from neurochem.response.prediction.curves import calibration_curve
 from neurochem.response.prediction.final_model import model_card
+from neurochem.response.prediction.harmonised import HarmonisedRidge
 from neurochem.response.prediction.learners import Learner, PipelineLearner, RidgeLearner
 from neurochem.response.prediction.metrics import net_benefit
 from neurochem.response.prediction.performance import increments, measures, site_table
@@ -200,7 +201,8 @@ def _learner(table: PredictionTable, plan: Plan, pipeline: Any, grid: Mapping[st
         columns, binary=table.binary, site=_SITE, harmonised=changed, preserve=plan.preserve, unseen=plan.unseen_site
     )
     values = [1.0 / p for p in plan.penalties] if table.binary else list(plan.penalties)
-    return PipelineLearner(table.frame.assign(**{_SITE: table.sites}), made, {setting: values}, table.binary)
+    whole = PipelineLearner(table.frame.assign(**{_SITE: table.sites}), made, {setting: values}, table.binary)
+    return HarmonisedRidge(whole, plan.penalties)
 
 
 def _check_sites(table: PredictionTable, plan: Plan) -> None:
