@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from neurochem.errors import InputError
-from neurochem.figures import BLUE, GREY, label, new_axes
+from neurochem.figures import BLUE, GREY, VERMILLION, label, new_axes
 from neurochem.pet.aligned import voxel_size_mm
 from neurochem.pet.maps.status import VoxelStatus
+from neurochem.units import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _FIRST = ("BPND", "VT", "Ki", "KiRef", "SUVR", "DVR")
 _PLANES = ("sagittal", "coronal", "axial")
+# low and high end of each direction of the head
+_ENDS = ("LR", "PA", "IS")
 
 
 def drawn_name(maps: "ParametricMaps", name: str | None = None) -> str:
@@ -26,14 +29,19 @@ def drawn_name(maps: "ParametricMaps", name: str | None = None) -> str:
     return next((known for known in _FIRST if known in maps.names), maps.names[0])
 
 
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Return the colour range: zero (or the 2nd percentile, if that is negative) to the 98th percentile of fitted voxels."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
+def _limits(values: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
+    """Return the colour range of voxels that are ok.
+
+    From zero, or the 2nd percentile if that is negative, to the 99.5th percentile of values above twice their error: a
+    small nucleus that binds must not be drawn in the end colour, nor noise set the range.
+    """
+    finite = np.isfinite(values)
+    if not finite.any():
         return 0.0, 1.0
-    low, high = np.quantile(finite, [0.02, 0.98])
-    low = min(0.0, float(low))
-    return low, float(high) if high > low else low + 1.0
+    sure = values[finite & (values > 2.0 * errors)]
+    low = min(0.0, float(np.quantile(values[finite], 0.02)))
+    high = float(np.quantile(sure, 0.995) if sure.size else np.quantile(values[finite], 0.98))
+    return low, high if high > low else low + 1.0
 
 
 def draw_planes(
@@ -57,13 +65,14 @@ def draw_planes(
     voxel : (int, int, int), optional
         Where the planes meet; by default the middle of the fitted voxels.
     limits : (float, float), optional
-        Colour range; by default zero to the 98th percentile. Values beyond it are drawn in the end colour, which the
-        pointed end of the colour bar says; the maps themselves are never clipped.
+        Colour range; by default zero to the 99.5th percentile of values above twice their error. Values beyond it are
+        drawn in the end colour, which the pointed end of the colour bar says; the maps themselves are never clipped.
 
     Returns
     -------
     Figure
-        Axes are those of the array; first axis left to right.
+        Each plane with left, back and down at the left and lower side, as the affine has them (the axis nearest to each
+        direction), and the letters of the directions; titles give the index along the array's own axis.
 
     Raises
     ------
@@ -78,27 +87,28 @@ def draw_planes(
     if len(where) != 3 or any(not 0 <= index < size for index, size in zip(where, maps.shape, strict=True)):
         msg = f"voxel {voxel} lies outside the volume of {' x '.join(map(str, maps.shape))}; indices count from 0"
         raise InputError(msg)
-    low, high = _limits(volume[status == VoxelStatus.OK]) if limits is None else limits
-    size = voxel_size_mm(maps.affine)
+    ok = status == VoxelStatus.OK
+    low, high = _limits(volume[ok], 0.0 * volume[ok] if stderr else known.stderr[ok]) if limits is None else limits
     figure = Figure(figsize=(10.0, 3.9), layout="constrained")
     axes = figure.subplots(1, 3)
+    view = _View(maps.affine)
     picture = None
-    for axis, ax in enumerate(axes):
-        plane = np.take(volume, where[axis], axis=axis).T
-        across, up = (other for other in range(3) if other != axis)
+    for direction, ax in enumerate(axes):
+        across, up = (other for other in range(3) if other != direction)
         picture = ax.imshow(
-            np.where(np.isfinite(plane), plane, np.nan), origin="lower", cmap="cividis", vmin=low, vmax=high,
-            aspect=size[up] / size[across], interpolation="nearest",
+            view.plane(volume, direction, where), origin="lower", cmap="cividis", vmin=low, vmax=high,
+            aspect=view.size[up] / view.size[across], interpolation="nearest",
         )  # fmt: skip
-        at_edge = np.take(status, where[axis], axis=axis).T == VoxelStatus.EDGE
-        rows, columns = np.nonzero(at_edge)
-        ax.plot(columns, rows, ".", color="#D55E00", markersize=1.5)
-        ax.axvline(where[across], color=GREY, linewidth=0.5)
-        ax.axhline(where[up], color=GREY, linewidth=0.5)
-        ax.set_title(f"{_PLANES[axis]}, {'ijk'[axis]} = {where[axis]}", fontsize=9)
-        ax.set_xlabel(f"{'ijk'[across]} (voxel)", fontsize=8)
-        ax.set_ylabel(f"{'ijk'[up]} (voxel)", fontsize=8)
-        ax.tick_params(labelsize=7)
+        rows, columns = np.nonzero(view.plane(status, direction, where) == VoxelStatus.EDGE)
+        ax.plot(columns, rows, ".", color=VERMILLION, markersize=2.5)
+        ax.axvline(view.place(across, where, maps.shape), color=GREY, linewidth=0.5)
+        ax.axhline(view.place(up, where, maps.shape), color=GREY, linewidth=0.5)
+        axis = view.axis[direction]
+        ax.set_title(f"{_PLANES[direction]}, {'ijk'[axis]} = {where[axis]}", fontsize=9)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.set_xlabel(" \u2192 ".join(_ENDS[across]), fontsize=8)
+        ax.set_ylabel(" \u2192 ".join(_ENDS[up]), fontsize=8)
         ax.set_facecolor("white")
     assert picture is not None
     what = f"standard error of {known.name}" if stderr else known.name
@@ -110,6 +120,41 @@ def draw_planes(
         fontsize=10,
     )
     return figure
+
+
+class _View:
+    """Planes of a volume as the head lies, whatever the order and direction of the array's axes.
+
+    Attributes
+    ----------
+    axis : tuple of int
+        Axis of the array nearest to left-right, back-front and down-up.
+    size : array, shape (3,)
+        Voxel lengths along these, mm.
+    """
+
+    def __init__(self, affine: FloatArray) -> None:
+        from nibabel.orientations import io_orientation
+
+        orientation = io_orientation(affine)
+        self.axis = tuple(int(np.flatnonzero(orientation[:, 0] == direction)[0]) for direction in range(3))
+        self._flipped = tuple(bool(orientation[axis, 1] < 0) for axis in self.axis)
+        self.size = voxel_size_mm(affine)[list(self.axis)]
+
+    def plane(self, volume: np.ndarray, direction: int, where: tuple[int, ...]) -> np.ndarray:
+        """Return the plane across a direction through a voxel, rows upward and columns to the right."""
+        axis = self.axis[direction]
+        across, up = (other for other in range(3) if other != direction)
+        plane = np.take(volume, where[axis], axis=axis)
+        if self.axis[across] < self.axis[up]:
+            plane = plane.T
+        plane = plane[::-1] if self._flipped[up] else plane
+        return plane[:, ::-1] if self._flipped[across] else plane
+
+    def place(self, direction: int, where: tuple[int, ...], shape: tuple[int, ...]) -> int:
+        """Return where a voxel lies along a direction of the planes."""
+        axis = self.axis[direction]
+        return shape[axis] - 1 - where[axis] if self._flipped[direction] else where[axis]
 
 
 def _middle(fitted: np.ndarray) -> tuple[int, ...]:
@@ -135,7 +180,7 @@ def draw_histogram(maps: "ParametricMaps", name: str | None = None, ax: "Axes | 
     Returns
     -------
     Axes
-        The range holds 99 % of the fitted voxels; how many lie beyond is written in it.
+        Counts on a logarithmic axis. The range holds 99.8 % of the voxels that are ok; how many lie beyond is written in it.
     """
     known = maps[drawn_name(maps, name)]
     ax = new_axes() if ax is None else ax
@@ -147,11 +192,14 @@ def draw_histogram(maps: "ParametricMaps", name: str | None = None, ax: "Axes | 
         ax.set_title(f"{maps.model} {known.name}: no voxel was fitted", fontsize=10)
         return ax
     every = np.concatenate([fitted, edge])
-    low, high = np.quantile(every, [0.005, 0.995])
+    low, high = np.quantile(fitted if fitted.size else edge, [0.001, 0.999])
     bins = np.linspace(low, high if high > low else low + 1.0, 80).tolist()
     ax.hist(fitted, bins=bins, color=BLUE, label=f"ok ({fitted.size:,} voxels)")
     if edge.size:
-        ax.hist(edge, bins=bins, color="#D55E00", alpha=0.8, label=f"search at its limit ({edge.size:,})")
+        ax.hist(edge, bins=bins, histtype="step", color=VERMILLION, label=f"search at its limit ({edge.size:,})")
+    # a small nucleus is a thousandth of the brain: only a logarithm shows both
+    ax.set_yscale("log", nonpositive="clip")
+    ax.set_ylim(bottom=0.7)
     beyond = int(np.count_nonzero((every < bins[0]) | (every > bins[-1])))
     ax.set_xlabel(label(known.name, known.unit))
     ax.set_ylabel("voxels")
