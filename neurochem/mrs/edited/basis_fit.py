@@ -9,6 +9,7 @@ import numpy as np
 from neurochem.errors import BasisMismatchError, InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.edited.combine import difference_name, result_weights
+from neurochem.mrs.edited.conditions import STEPS
 from neurochem.mrs.macromolecule_sets import find_set
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.sequences.editing import DIFFERENCES
@@ -86,7 +87,7 @@ def _difference(basis: EditedBasis, target: str, difference: str) -> Basis:
     if name not in basis:
         msg = f"the basis has no difference for {target}; it has {', '.join(basis)}. Simulate mega-press or hermes."
         raise BasisMismatchError(msg)
-    steps = [step for step in basis if step in {"on", "off", "a", "b", "c", "d"}]
+    steps = [step for step in basis if step in STEPS]
     weights = result_weights(steps, difference)[name]
     first = basis[steps[0]]
     fids = {
@@ -123,7 +124,7 @@ def _edited_only(made: Basis, basis: EditedBasis | Basis) -> tuple[Basis, tuple[
     """Return the elements that editing keeps, judged against the acquisition in which they are largest."""
     if not isinstance(basis, EditedBasis):
         return made, ()
-    steps = [basis[step] for step in basis if step in {"on", "off", "a", "b", "c", "d"}]
+    steps = [basis[step] for step in basis if step in STEPS]
     kept = []
     for name in made.names:
         whole = max(_height(step, step[name]) for step in steps if name in step.names)

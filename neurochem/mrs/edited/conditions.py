@@ -14,6 +14,7 @@ TARGET_PPM = {"GABA": 1.9, "GSH": 4.56}
 _OFFSET_TOLERANCE_PPM = 0.2
 MEGA = ("on", "off")
 HERMES = ("a", "b", "c", "d")
+STEPS = (*MEGA, *HERMES)
 # Whether the steps of HERMES edit GABA and GSH, as in neurochem.mrs.sequences.hermes.
 _HERMES_STEPS = {(True, True): "a", (True, False): "b", (False, True): "c", (False, False): "d"}
 # NAA's methyl line, and water: what an editing pulse for GABA, or for GSH, saturates.

@@ -2,16 +2,26 @@
 
 import math
 from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import replace
 
 import numpy as np
 
 from neurochem.errors import InputError, unknown_name
-from neurochem.mrs.basis import Basis
-from neurochem.mrs.edited.basis_fit import GABA_PPM, band_signal
-from neurochem.mrs.edited.peaks import CHOLINE_PPM, EFFICIENCY, PEAK_SETS, PROTONS, PeakFit, PeakSet, fit_peaks
+from neurochem.mrs.edited.basis_fit import DifferenceBasis
+from neurochem.mrs.edited.peak_response import peak_response
+from neurochem.mrs.edited.peaks import (
+    CHOLINE_PPM,
+    EFFICIENCY,
+    PEAK_SETS,
+    PROTONS,
+    PeakFit,
+    PeakSet,
+    fit_peaks,
+    outside_choline,
+)
 from neurochem.mrs.edited.results import joined
-from neurochem.mrs.edited.singlet_reference import SingletReference, fit_singlets
+from neurochem.mrs.edited.singlet_reference import SingletReference, fit_singlets, unlocated
+from neurochem.mrs.lineshape import gauss_variance, lorentz_gamma
 from neurochem.mrs.outcome import failed_result
 from neurochem.mrs.sequences.editing import DIFFERENCES
 from neurochem.mrs.spectra import Spectrum, noise_sd
@@ -19,7 +29,9 @@ from neurochem.quality import MRS_RULES, Flag, apply_rules
 from neurochem.results import Axis, Estimate, FitResult
 from neurochem.units import ComplexArray, FloatArray
 
-_GLX_PPM = (3.6, 3.9)
+_GANNET = "Gannet (TE 68 ms)"
+# GABA beneath creatine turns its phase in ON and in OFF by some degrees each, in opposite directions.
+_PHASED_PPM = (2.85, 3.30)
 # Echo time (s) to which the default efficiencies belong, and how far another may be.
 _EFFICIENCY_ECHO_S, _ECHO_TOLERANCE_S = 0.068, 0.004
 
@@ -27,13 +39,14 @@ _EFFICIENCY_ECHO_S, _ECHO_TOLERANCE_S = 0.068, 0.004
 def fit_by_peaks(  # noqa: PLR0913 - keywords of one fit
     difference: Spectrum,
     unedited: Spectrum | None,
+    place: SingletReference,
     *,
     scale: str,
     unedited_weight: float,
     peaks: str = "GABAGlx",
     baseline: str | None = None,
     efficiency: Mapping[str, float] | None = None,
-    efficiency_source: str = "given",
+    response: DifferenceBasis | None = None,
     exclude_choline: bool = True,
     name: str,
     settings: Mapping[str, object],
@@ -43,7 +56,9 @@ def fit_by_peaks(  # noqa: PLR0913 - keywords of one fit
     Parameters
     ----------
     difference, unedited : Spectrum
-        Aligned; without `unedited`, NAA's inverted line gives phase and shift.
+        Aligned.  Creatine's amplitude is that in `unedited`.
+    place : SingletReference
+        Phase, shift and linewidth, from `located`.
     scale : str
         "half" or "full".
     unedited_weight : float
@@ -52,22 +67,28 @@ def fit_by_peaks(  # noqa: PLR0913 - keywords of one fit
         As for `fit_edited`.
     efficiency : mapping of str to float, optional
         Signal a proton of each estimate in the half difference; Gannet's by default.
+    response : DifferenceBasis, optional
+        Elements from which it is made, where it is not given.
     exclude_choline : bool
         Leave out 3.16 to 3.285 ppm.
     """
     chosen = PEAK_SETS[peaks]
-    eta, source = _efficiency(chosen, efficiency, efficiency_source)
     if not np.isfinite(difference.fid).all() or not difference.fid.any():
         return failed_result(
             name, chosen.names, settings, "not_finite", "the difference holds NaN or nothing but zeros"
         )
-    reference = fit_singlets(difference if unedited is None else unedited, inverted_naa=unedited is None)
-    axis, data, inside = _upright(difference, reference, chosen.ppm)
-    used = ~((axis >= CHOLINE_PPM[0]) & (axis <= CHOLINE_PPM[1])) if exclude_choline else np.ones(axis.size, dtype=bool)
+    axis, data, inside = _upright(difference, place, chosen.ppm)
+    used = outside_choline(axis) if exclude_choline else np.ones(axis.size, dtype=bool)
     noise = max(noise_sd(difference), 1e-12 * float(np.abs(data).max()))
     found = fit_peaks(
         axis, data.real, chosen, larmor_mhz=difference.larmor_mhz, noise=noise, baseline=baseline, used=used
     )
+    eta, source = _efficiency(chosen, efficiency)
+    if efficiency is None and response is not None:
+        eta = peak_response(
+            response, difference, place, chosen, scale=scale, baseline=baseline, exclude_choline=exclude_choline
+        )
+        source = "the same Gaussians in a simulated difference"
     per_proton = _per_proton(found, eta, scale, difference.dwell_s)
     values, covariance = per_proton * found.areas, found.covariance * np.outer(per_proton, per_proton)
     estimates = {
@@ -81,43 +102,48 @@ def fit_by_peaks(  # noqa: PLR0913 - keywords of one fit
         "left_out_ppm": list(CHOLINE_PPM) if exclude_choline else [],
         "centres_ppm": found.fitted.theta[0::2].tolist(), "widths_hz": found.fitted.theta[1::2].tolist(),
     }  # fmt: skip
-    diagnostics = _diagnostics(found, reference, noise, difference.larmor_mhz)
+    diagnostics = _diagnostics(found, place, noise, difference.larmor_mhz)
     result = FitResult(
         model=PEAK_SETS.entry(peaks).name, name=name, estimates=estimates,
         axis=Axis(axis, "chemical shift", "ppm", data_name="signal", descending=True), data=data.real,
         fitted=np.sum(list(found.curves.values()), axis=0), weights=np.full(axis.size, 1.0 / noise**2), used=used,
         covariance=covariance, covariance_names=found.names, diagnostics=diagnostics,
         settings={**settings, **record}, components=dict(found.curves),
-        flags=(*apply_rules(MRS_RULES, diagnostics), *_flags(found, chosen, efficiency, difference)),
+        flags=(*apply_rules(MRS_RULES, diagnostics), *_flags(found, chosen, source, difference)),
     )  # fmt: skip
     if unedited is None:
         return result
-    return _with_singlets(result, found, reference, inside, per_proton, unedited_weight)
+    turn = math.radians(place.phase_deg)
+    return _with_singlets(result, found, fit_singlets(unedited), inside, per_proton, (unedited_weight, turn))
 
 
-def efficiency_of(basis: Basis, scale: str) -> Mapping[str, float]:
-    """Return the signal a proton of GABA+ and Glx in a half difference, from a difference basis.
+def located(difference: Spectrum, total: Spectrum | None, sum_fit: FitResult | None) -> SingletReference:
+    """Return phase, shift and linewidth of a difference.
 
     Parameters
     ----------
-    basis : Basis
-        Difference, scaled as `scale` says.
-    scale : str
-        "half" or "full".
-
-    Notes
-    -----
-    Integral of GABA between 2.8 and 3.2 ppm over two protons; of Glu and Gln (their mean) between 3.6 and 3.9 ppm.
+    difference : Spectrum
+        NAA's inverted line gives them where there is nothing else.
+    total : Spectrum, optional
+        The sum of the sub-spectra: its creatine and choline do.
+    sum_fit : FitResult, optional
+        A fit of the sum by a basis, which is best.
     """
-    half = 0.5 / DIFFERENCES[scale]
-    found = {"GABA+": half * band_signal(basis, "GABA", GABA_PPM) / PROTONS["GABA+"]}
-    parts = [band_signal(basis, name, _GLX_PPM) for name in ("Glu", "Gln") if name in basis.names]
-    if parts:
-        found["Glx"] = half * float(np.mean(parts)) / PROTONS["Glx"]
-    return MappingProxyType(found)
+    if not np.isfinite(difference.fid).all() or not difference.fid.any():
+        # a fit of it fails with a flag, later
+        return unlocated()
+    place = fit_singlets(difference, inverted_naa=True) if total is None else fit_singlets(total, ppm=_PHASED_PPM)
+    if sum_fit is None or not sum_fit.success:
+        return place
+    found = sum_fit.diagnostics
+    gamma, variance = lorentz_gamma(found["lorentz_hz"]), gauss_variance(found["gauss_hz"])
+    return replace(
+        place, shift_hz=found["shift_hz"], phase_deg=found["phase_deg"], fwhm_hz=found["fwhm_hz"], gamma=gamma,
+        variance=variance,
+    )  # fmt: skip
 
 
-def _efficiency(chosen: PeakSet, given: Mapping[str, float] | None, source: str) -> tuple[Mapping[str, float], str]:
+def _efficiency(chosen: PeakSet, given: Mapping[str, float] | None) -> tuple[Mapping[str, float], str]:
     eta = {**EFFICIENCY, **(given or {})}
     for key, value in (given or {}).items():
         if key not in EFFICIENCY:
@@ -125,7 +151,7 @@ def _efficiency(chosen: PeakSet, given: Mapping[str, float] | None, source: str)
         if not 0.0 < value <= 1.0:
             msg = f"efficiency of {key} is {value}; it must lie above 0 and at most 1: the signal a proton in a half difference."
             raise InputError(msg)
-    return {key: eta[key] for key in chosen.names}, "Gannet (TE 68 ms)" if given is None else source
+    return {key: eta[key] for key in chosen.names}, _GANNET if given is None else "given"
 
 
 def _upright(
@@ -159,7 +185,7 @@ def _diagnostics(found: PeakFit, reference: SingletReference, noise: float, larm
     }  # fmt: skip
 
 
-def _flags(found: PeakFit, chosen: PeakSet, efficiency: Mapping[str, float] | None, spectrum: Spectrum) -> list[Flag]:
+def _flags(found: PeakFit, chosen: PeakSet, source: str, spectrum: Spectrum) -> list[Flag]:
     flags = []
     if not found.fitted.converged:
         flags.append(Flag("not_converged", "the search of the peaks stopped without converging"))
@@ -172,7 +198,7 @@ def _flags(found: PeakFit, chosen: PeakSet, efficiency: Mapping[str, float] | No
                 )
                 flags.append(Flag("edge", message, parameter=peak.name))
     echo = spectrum.echo_time_s
-    if efficiency is None and (echo is None or abs(echo - _EFFICIENCY_ECHO_S) > _ECHO_TOLERANCE_S):
+    if source == _GANNET and (echo is None or abs(echo - _EFFICIENCY_ECHO_S) > _ECHO_TOLERANCE_S):
         stated = "unknown" if echo is None else f"{1e3 * echo:g} ms"
         message = (
             f"the editing efficiencies 0.5 (GABA+) and 0.4 (Glx) belong to TE 68 ms, the echo time is {stated}: "
@@ -188,10 +214,10 @@ def _with_singlets(
     reference: SingletReference,
     inside: np.ndarray,
     per_proton: FloatArray,
-    weight: float,
+    coupling: tuple[float, float],
 ) -> FitResult:
     """Return the result with creatine and choline, and the covariance that one noise in both spectra makes."""
-    turn = math.radians(reference.phase_deg)
+    weight, turn = coupling
     place = {int(index): row for row, index in enumerate(reference.window)}
     shared = [(row, place[int(index)]) for row, index in enumerate(inside) if int(index) in place]
     cross = np.zeros((len(found.names), len(reference.names)))

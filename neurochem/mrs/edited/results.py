@@ -92,6 +92,26 @@ def joined(result: FitResult, estimates: Mapping[str, Estimate], block: np.ndarr
     return with_fields(whole, estimates={**whole.estimates, **add_totals(whole)})
 
 
-def relabelled(estimate: Estimate, **changes: Any) -> Estimate:
-    """Return the estimate with other fields."""
-    return replace(estimate, **changes)
+def with_variance(result: FitResult, names: Sequence[str], added: np.ndarray) -> FitResult:
+    """Return the result with more covariance of some elements, and their standard errors with it.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fit.
+    names : sequence of str
+        Elements, in the order of `added`; those that the fit lacks are passed over.
+    added : array, shape (m, m)
+        What is added.
+    """
+    place = [result.covariance_names.index(name) for name in names if name in result.covariance_names]
+    rows = [index for index, name in enumerate(names) if name in result.covariance_names]
+    covariance = np.array(result.covariance)
+    covariance[np.ix_(place, place)] += added[np.ix_(rows, rows)]
+    errors = dict(zip(result.covariance_names, np.sqrt(np.diag(covariance)), strict=True))
+    estimates = {
+        name: replace(item, stderr=float(errors[name])) if name in errors else item
+        for name, item in result.estimates.items()
+    }
+    whole = with_fields(result, covariance=covariance, estimates=estimates)
+    return with_fields(whole, estimates={**estimates, **add_totals(whole)})
