@@ -171,6 +171,30 @@ def _input(
     return edited, edited.edited_for(target), scale
 
 
+def _with_sum(  # noqa: PLR0913 - one call
+    edited: EditedSpectra | None,
+    spectrum: Spectrum,
+    basis: EditedBasis | Basis,
+    made: DifferenceBasis,
+    label: str,
+    target: str,
+    options: Mapping[str, Any],
+    *,
+    reference: bool,
+) -> FitResult:
+    """Return the fit of the difference, helped by that of the sum where there is one."""
+    if not reference or edited is None or not isinstance(basis, EditedBasis):
+        return _by_basis(spectrum, made, label, target, options)
+    total = _sum_fit(edited, basis, options)
+    finer = refined(edited, total, basis, made, difference_name(edited, target))
+    if finer is None:
+        return with_reference(_by_basis(spectrum, made, label, target, options), total, _REFERENCES)
+    result = _by_basis(finer.difference, made, label, target, options, added=finer.added)
+    moved = {step: {"shift_hz": hz, "phase_deg": deg} for step, (hz, deg) in finer.corrections.items()}
+    result = with_fields(result, settings={**result.settings, "refined_alignment": moved})
+    return with_reference(result, total, _REFERENCES)
+
+
 def _by_basis(
     spectrum: Spectrum, made: DifferenceBasis, label: str, target: str, options: Mapping[str, Any],
     added: FloatArray | None = None,
