@@ -9,6 +9,7 @@ from neurochem.mrs.imaging.fitting import fit_image
 from neurochem.mrs.imaging.maps import MetaboliteMap, MetaboliteMaps
 from neurochem.mrs.imaging.series import SeriesFit, fit_series
 from neurochem.mrs.intervals import bootstrap, correlation, profile_interval
+from neurochem.mrs.lcmodel_control import LCModelControl, lcmodel_options, read_lcmodel_control
 from neurochem.mrs.macromolecule_sets import macromolecule_sets
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.mcmc import sample
@@ -26,6 +27,7 @@ from neurochem.mrs.simulate import simulate, simulate_water
 from neurochem.mrs.simulate_basis import EditedBasis, simulate_basis, simulate_lines
 from neurochem.mrs.spectra import Acquisition, Spectrum, noise_sd
 from neurochem.mrs.spins import Molecule, read_spin_systems, spin_systems
+from neurochem.mrs.table import write_table
 from neurochem.mrs.tissue import Tissue
 from neurochem.mrs.voxel import TissueShares, VoxelMask, label_map, tissue_from_maps, voxel_mask
 from neurochem.mrs.water import WaterAmplitude, water_amplitude
@@ -39,6 +41,7 @@ __all__ = [
     "Acquisition",
     "Basis",
     "EditedBasis",
+    "LCModelControl",
     "MeasuredMacromolecules",
     "MetaboliteMap",
     "MetaboliteMaps",
@@ -62,6 +65,7 @@ __all__ = [
     "fit_image",
     "fit_series",
     "label_map",
+    "lcmodel_options",
     "macromolecule_ratios",
     "macromolecule_sets",
     "macromolecules",
@@ -75,6 +79,7 @@ __all__ = [
     "quantify",
     "read",
     "read_basis",
+    "read_lcmodel_control",
     "read_pulse",
     "read_raw",
     "read_spin_systems",
@@ -96,6 +101,7 @@ __all__ = [
     "water_scaled",
     "write",
     "write_basis",
+    "write_table",
 ]
 
 
