@@ -54,12 +54,13 @@ def scatter_of(data: Acquisition, weights: FloatArray) -> float:
     Returns
     -------
     float
-        Root mean square over the last fifth of the FID, where what is left of the signal is smallest, of
-        sqrt(sum w^2) x (scatter of the kept transients about their mean).  NaN below four transients.
+        Root mean square over the last fifth of the FID, where what is left of the signal is smallest.  NaN below four
+        transients.
 
     Notes
     -----
-    The mean of several edit conditions is taken, in energy.
+    Variance of the weighted mean m of transients x_k of unlike noise: sum w_k^2 |x_k - m|^2 / (1 - w_k), which for equal
+    weights is the sample variance over n.  The mean over edit conditions is taken.
     """
     axis = data.dims.index(DYNAMIC)
     late = np.moveaxis(data.data[..., -max(data.data.shape[-1] // _LAST, 8) :], axis, -2)
@@ -70,8 +71,9 @@ def scatter_of(data: Acquisition, weights: FloatArray) -> float:
         kept = own > 0
         if np.count_nonzero(kept) < _FEWEST_TRANSIENTS:
             return math.nan
-        scatter = np.var(values[kept], axis=0, ddof=1).mean() / 2.0
-        energies.append(scatter * float(np.sum((own / own.sum()) ** 2)))
+        part = own[kept] / own.sum()
+        left = np.mean(np.abs(values[kept] - part @ values[kept]) ** 2, axis=-1) / 2.0
+        energies.append(float(np.sum(part**2 * left / (1.0 - part))))
     return math.sqrt(float(np.mean(energies)))
 
 
