@@ -271,6 +271,8 @@ def _record(name: str, places: Mapping[int, Any], done: Translation, *, passed: 
         value = str(value)
     if passed:
         return ControlRecord(name, value, "ignored", "named in ignore")
+    if not places:
+        return ControlRecord(name, value, "same", "no value was given")
     known = PARAMETERS[name]
     status, text = done.notes.get(name, (known.status, known.text))
     return ControlRecord(name, value, status, text)

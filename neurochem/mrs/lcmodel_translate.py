@@ -49,7 +49,8 @@ class _Given:
     def one(self, name: str) -> Any:
         """Return the only value, None where there is none."""
         places = self.values.get(name)
-        if places is None:
+        # a name without a value leaves the default, as in Fortran
+        if not places:
             return None
         if set(places) != {1}:
             raise self.refuse(name, tuple(places.values()), "one value")

@@ -167,6 +167,12 @@ def test_namelists_are_read_as_fortran_reads_them(tmp_path):
         mrs.read_lcmodel_control(other)
 
 
+def test_a_name_without_a_value_changes_nothing(tmp_path):
+    control = read(tmp_path, "echot = , ppmgap = , ppmst=4.0")
+    assert (record(control, "echot").status, record(control, "ppmgap").status) == ("same", "same")
+    assert (dict(control.header), control.without_counterpart) == ({}, ())
+
+
 def test_file_names_are_relative_to_the_control_file(tmp_path):
     files = read(tmp_path, "filbas='b/3t.basis' filraw='/abs/x.RAW' filh2o='w.h2o'").files
     assert dict(files) == {"basis": tmp_path / "b/3t.basis", "data": Path("/abs/x.RAW"), "water": tmp_path / "w.h2o"}
@@ -324,6 +330,16 @@ def test_the_command_line_follows_a_control_file(lcmodel_folder, capsys, tmp_pat
     fit = mrs.fit(clean.spectrum, control.read_basis(), **control.options)
     assert table.read_text() == mrs.write_table(fit, tmp_path / "own.table", **control.table).read_text()
     assert " sIns" not in table.read_text()
+
+
+def test_the_water_of_a_control_file_scales_concentrations(lcmodel_folder, tmp_path, capsys):
+    from neurochem.cli.main import main
+
+    words = ["mrs", "fit", "--control", str(lcmodel_folder / "control"), "--gm", "0.6", "--wm", "0.3", "--csf", "0.1"]
+    times = ["--repetition-time-s", "2", "--water-repetition-time-s", "2", "--table", str(tmp_path / "x.table")]
+    assert main([*words, *times]) == 0
+    capsys.readouterr()
+    assert "unit='mmol/kg'" in (tmp_path / "x.table").read_text()
 
 
 @pytest.mark.parametrize(
