@@ -11,6 +11,7 @@ from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.edited.alignment import REFERENCE, Alignment, align
 from neurochem.mrs.edited.conditions import MEGA, Order, find_order, sub_spectra
 from neurochem.mrs.edited.singlet_reference import fit_singlets
+from neurochem.mrs.preprocess import Preprocessed
 from neurochem.mrs.sequences.editing import DIFFERENCES, on_off_results
 from neurochem.mrs.sequences.hermes import Hermes
 from neurochem.mrs.spectra import Acquisition, Spectrum
@@ -18,7 +19,7 @@ from neurochem.mrs.spectra import Acquisition, Spectrum
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-EditedInput = Acquisition | Mapping[str, Spectrum] | Sequence[Spectrum]
+EditedInput = Acquisition | Preprocessed | Mapping[str, Spectrum] | Sequence[Spectrum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def edited_spectra(
 
     Parameters
     ----------
-    data : Acquisition, mapping of str to Spectrum, or sequence of Spectrum
+    data : Acquisition, Preprocessed, mapping of str to Spectrum, or sequence of Spectrum
         With a dimension DIM_EDIT, coils and averages combined; or spectra by name ("on", "off"; HERMES "a" to "d"), or
         in an unknown order.
     difference : str
@@ -194,6 +195,8 @@ def _named(
     data: EditedInput, header: Mapping[str, Any] | None, target: str, order: Sequence[str] | None
 ) -> tuple[Order, dict[str, Spectrum]]:
     given: Sequence[str] | None = order
+    if isinstance(data, Preprocessed):
+        data = data.data
     if isinstance(data, Mapping):
         if order is not None:
             msg = "order is given beside spectra that have names; give one of both."

@@ -184,6 +184,8 @@ def _by_header(header: Mapping[str, Any], count: int, target: str) -> tuple[str,
 def _labels(header: Mapping[str, Any]) -> list[str] | None:
     """Return EditCondition of the dimension DIM_EDIT, or of the whole header."""
     own = next((header.get(f"dim_{index}_header") for index in (5, 6, 7) if header.get(f"dim_{index}") == EDIT), None)
+    if own is None and isinstance(header.get("dimensions"), Mapping):
+        own = header["dimensions"].get(EDIT)
     found = (own or {}).get("EditCondition", header.get("EditCondition"))
     if isinstance(found, Mapping):
         found = found.get("Value")

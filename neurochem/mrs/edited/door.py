@@ -14,6 +14,7 @@ from neurochem.mrs.edited.peak_result import fit_by_peaks, located
 from neurochem.mrs.edited.refine import refined
 from neurochem.mrs.edited.results import with_fields, with_reference, with_sums, with_variance
 from neurochem.mrs.fit import fit
+from neurochem.mrs.preprocess import Preprocessed
 from neurochem.mrs.sequences.editing import DIFFERENCES
 from neurochem.mrs.simulate_basis import EditedBasis
 from neurochem.mrs.spectra import EDIT, Acquisition, Spectrum, as_spectrum
@@ -50,7 +51,7 @@ def fit_edited(  # noqa: PLR0913 - keywords of one analysis
     ----------
     on, off : Spectrum
         Edit ON and OFF (an inverted order is recognised); `on` alone is a difference.  Instead of both: an Acquisition with
-        DIM_EDIT, spectra by name, or what `edited_spectra` returned.
+        DIM_EDIT, what `preprocess` returned for one, spectra by name, or what `edited_spectra` returned.
     basis : EditedBasis or Basis, optional
         `simulate_basis("mega-press", ...)` or "hermes", or a difference basis, scaled as the data are.
     method : str, optional
@@ -148,8 +149,8 @@ def _input(
     **how: Any,
 ) -> tuple[EditedSpectra | None, Spectrum, str]:  # fmt: skip
     """Return the edited spectra where there are sub-spectra, the difference, and its scale."""
-    # what preprocessing returned holds the data
-    on = getattr(on, "edited", None) or on
+    if isinstance(on, Preprocessed):
+        on = on.data
     if isinstance(on, EditedSpectra):
         if difference is not None and difference != on.scale:
             msg = f"difference is '{difference}', but the spectra were subtracted to a {on.scale} one; leave difference out."
