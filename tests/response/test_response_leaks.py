@@ -147,6 +147,12 @@ def test_folds_that_share_a_person_are_refused(rng, table, y):
         run(table, y, rng, people=people, folds=folds)
 
 
+def test_a_traveller_between_sites_is_refused(rng, table, y):
+    people, sites = np.append(np.arange(79), 0), np.append(np.tile(["A", "B", "C"], 27)[:79], "B")
+    with pytest.raises(LeakageError, match=f"{PERSON}: '0' was seen at sites 'A' and 'B'"):
+        run(table, y, rng, people=people, sites=sites)
+
+
 # 6 a post-baseline variable
 @pytest.mark.parametrize(
     "name", ["week1_score", "bp_change", "delta_glx", "w8_bp", "occupancy", "bp @ week2", "post_bp"]

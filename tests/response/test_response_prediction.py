@@ -433,6 +433,21 @@ def test_the_signal_is_found_and_the_interval_is_a_probability(result):
     assert result.out_of_sample["predicted"].between(0, 1).all()
 
 
+def test_groups_of_sex_and_age_are_judged_apart(result):
+    table = result.subgroups.set_index("group")
+    assert table["n"].iloc[:2].sum() == table["n"].iloc[2:].sum() == 120
+    assert set(table["measure"]) == {"AUC"}
+    assert list(result.card.performance["by group"]) == list(table.index)
+
+
+def test_a_result_is_plain_values_for_a_report(result):
+    record = json.loads(json.dumps(result.to_dict()))
+    assert record["measures"]["value"][0] == result["AUC"]
+    assert record["sample_size"]["needed"] == result.sample_size.needed
+    assert record["not_concluded"] == list(result.not_concluded())
+    assert len(record["permutation"]["null"]) == 60
+
+
 def test_the_same_generator_gives_the_same_result():
     runs = []
     for _ in range(2):

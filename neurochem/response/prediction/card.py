@@ -55,7 +55,7 @@ class ModelCard:
     digests : tuple of str
         Hashes of the training rows, so that an external validation in the same people can be refused.
     performance : mapping
-        Out-of-sample measures from the development.
+        Out-of-sample measures from the development (value, low95, high95), and "by group" those by sex and age.
     intended_use, warning : str
         What it is for, and what not.
     versions, settings : mapping

@@ -26,7 +26,7 @@ def model_card(
     rows: Rows,
     plan: Plan,
     *,
-    performance: pd.DataFrame,
+    performance: tuple[pd.DataFrame, pd.DataFrame],
     settings: Mapping[str, Any],
     rng: np.random.Generator,
 ) -> ModelCard | None:
@@ -44,7 +44,10 @@ def model_card(
         outcome=table.label, binary=table.binary, unit=table.unit, predictors=tuple(map(str, table.frame.columns)),
         columns=raw_columns(table), levels=dict(table.levels), ranges=tuple(zip(low.tolist(), high.tolist(), strict=True)),
         harmonisation=harmonisation, training=_training(table), digests=row_digests(table.frame),
-        performance={str(r["measure"]): _known(r) for _, r in performance.iterrows()},
+        performance={
+            **{str(r["measure"]): _known(r) for _, r in performance[0].iterrows()},
+            "by group": {str(r["group"]): [r["n"], r["measure"], *_known(r)] for _, r in performance[1].iterrows()},
+        },
         intended_use=plan.intended_use, versions=versions(), settings=plain(dict(settings)), **numbers,
     )  # fmt: skip
 
@@ -100,7 +103,7 @@ def _training(table: PredictionTable) -> dict[str, Any]:
         "missing": {str(k): int(v) for k, v in table.frame.isna().sum().items() if v},
         "mean": {str(k): float(v) for k, v in table.frame.mean().items()},
         "sd": {str(k): float(v) for k, v in table.frame.std().items()},
-        "not_tested": ["other sites than those of training", "performance by sex and age", "use with other scanners or models"],
+        "not_tested": ["other sites than those of training", "use with other scanners or models"],
     }  # fmt: skip
     if table.binary:
         record["events"] = int(table.outcome.sum())

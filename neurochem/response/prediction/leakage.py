@@ -187,6 +187,15 @@ def refuse_shared_people(folds: Sequence[tuple[Any, Any]], people: np.ndarray) -
             _refuse("one person in two folds", text + " in training and in test; keep all rows of a person together")
 
 
+def refuse_travellers(people: np.ndarray, sites: np.ndarray) -> None:
+    """Refuse somebody who was seen at two sites: a site left out would share a person with training."""
+    home: dict[str, str] = {}
+    for person, site in zip(people.tolist(), sites.tolist(), strict=True):
+        if home.setdefault(person, site) != site:
+            text = f"'{person}' was seen at sites '{home[person]}' and '{site}'. Keep the rows of one site a person"
+            _refuse("one person in two folds", text)
+
+
 def refuse_repeated_rows(table: pd.DataFrame) -> None:
     """Refuse identical rows of predictors under different ids: the same person twice."""
     continuous = table[[name for name in table.columns if table[name].nunique() >= 10]]

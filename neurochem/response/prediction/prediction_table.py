@@ -205,13 +205,14 @@ def table_of_cohort(cohort: Cohort, question: CohortQuestion, allow: Mapping[str
     levels = {name: cohort.levels[name] for name in raw.columns if name in cohort.levels}
     frame, coded = encode_predictors(raw.reset_index(drop=True), levels)
     sites = patients.loc[keep, question.site] if question.site in patients.columns else None
-    where = None if sites is None or sites.isna().any() else sites.astype(str).to_numpy(dtype=str)
+    unknown = 0 if sites is None else int(sites.isna().sum())
+    where = None if sites is None or unknown else sites.astype(str).to_numpy(dtype=str)
     table = PredictionTable(
         frame=frame, outcome=y[keep], people=raw.index.to_numpy(dtype=str), sites=where,
         baseline=_baseline_columns(frame), levels=coded, scale=scale.name,
         label=f"{scale.label} {kind.name.replace('_', ' ')} at {endpoint} ({kind.meaning})", unit=kind.unit,
         record={"source": "cohort", "outcome": scale.name, "outcome_type": kind.name, "endpoint_visit": endpoint,
-                "landmark": question.landmark, "predictors": list(names), "data_flow": flow},
+                "landmark": question.landmark, "predictors": list(names), "data_flow": flow, "sites_unknown": unknown},
     )  # fmt: skip
     return checked(table, allow)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from neurochem.errors import unknown_name
 from neurochem.quality import Flag
+from neurochem.records import plain
 from neurochem.response.prediction.card import NOT_FOR_CARE, ModelCard
 from neurochem.response.prediction.resampling import PermutationTest
 from neurochem.response.prediction.sample_size import SampleSize
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 PLOTS = ("calibration", "decision", "learning", "permutation", "sites")
 _TABLES = (
-    "measures", "comparison", "increment", "sites", "optimism", "learning", "decision", "calibration_curve", "out_of_sample",
+    "measures", "comparison", "increment", "sites", "optimism", "learning", "decision", "calibration_curve", "subgroups",
+    "out_of_sample",
 )  # fmt: skip
 
 
@@ -51,6 +53,8 @@ class PredictionResult:
         Shuffled labels.
     optimism, learning, decision, calibration_curve : DataFrame
         Bootstrap optimism, learning curve, net benefit, and the smooth calibration curve with its band.
+    subgroups : DataFrame
+        The same predictions judged by sex and age.
     out_of_sample : DataFrame
         participant_id, outcome, and the mean prediction over the repeats, each by models that did not see the person.
     sample_size : SampleSize
@@ -79,6 +83,7 @@ class PredictionResult:
     learning: pd.DataFrame = field(repr=False)
     decision: pd.DataFrame = field(repr=False)
     calibration_curve: pd.DataFrame = field(repr=False)
+    subgroups: pd.DataFrame = field(repr=False)
     out_of_sample: pd.DataFrame = field(repr=False)
     sample_size: SampleSize
     card: ModelCard | None = field(repr=False)
@@ -100,6 +105,20 @@ class PredictionResult:
     def to_frame(self) -> pd.DataFrame:
         """Return the out-of-sample measures, one row each."""
         return self.measures.copy()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values that JSON holds, tables as lists by column, for a report."""
+        record: dict[str, Any] = {
+            name: getattr(self, name) for name in ("outcome", "unit", "binary", "n", "people", "events")
+        }
+        record |= {name: getattr(self, name).to_dict("list") for name in _TABLES}
+        record["sample_size"] = asdict(self.sample_size)
+        record["pooled_sites"] = None if self.pooled is None else asdict(self.pooled)
+        record["permutation"] = None if self.permutation is None else asdict(self.permutation)
+        record["flags"] = [asdict(flag) for flag in self.flags]
+        record["not_concluded"] = self.not_concluded()
+        record["settings"] = dict(self.settings)
+        return dict(plain(record))
 
     def plot(self, kind: str = "calibration", ax: "Axes | None" = None) -> "Axes":
         """Draw "calibration", "decision", "learning", "permutation" or "sites" and return the axes."""

@@ -1,7 +1,7 @@
 """What a screen of many markers found: one table, the distribution of the largest statistic, and what it does not show."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.quality import Flag
+from neurochem.records import plain
 from neurochem.response.screening.shrinkage import RandomEffects
 from neurochem.results import frozen_array
 from neurochem.units import FloatArray
@@ -126,6 +127,15 @@ class ScreenResult:
             "listed was not shown to be unrelated. Slopes are not corrected for noise of the scans; use associate for that."
         )
         return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as values that JSON holds, the table as lists by column, for a report."""
+        record = {
+            "outcome": self.outcome, "table": self.table.to_dict("list"), "largest": self.largest,
+            "shrinkage": None if self.shrinkage is None else asdict(self.shrinkage),
+            "flags": [asdict(flag) for flag in self.flags], "settings": dict(self.settings),
+        }  # fmt: skip
+        return dict(plain(record))
 
     def plot(self, kind: str = "volcano", ax: "Axes | None" = None) -> "Axes":
         """Draw the "volcano" or the "forest" and return the axes."""
