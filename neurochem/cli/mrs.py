@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fit one spectrum",
         description="Fit one spectrum. With --water and tissue fractions the result is in mmol/kg, else in units of the basis.",
     )
-    fit.set_defaults(act=fit_spectrum)
+    fit.set_defaults(act=fit_spectrum, misused=fit.error)
     fit.add_argument(
         "data",
         metavar="DATA",
@@ -80,6 +80,8 @@ def fit_spectrum(arguments: argparse.Namespace) -> int:
     from neurochem.errors import InputError
     from neurochem.mrs.table import table_path, write_table
 
+    if arguments.control is None and None in {arguments.data, arguments.basis}:
+        arguments.misused("DATA and --basis FILE are required, unless --control names an LCModel control file")
     fractions = {name: getattr(arguments, name) for name in ("gm", "wm", "csf")}
     given = [name for name, value in fractions.items() if value is not None]
     if len(given) not in {0, 3} or (arguments.control is None and bool(given) != (arguments.water is not None)):

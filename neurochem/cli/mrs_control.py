@@ -33,10 +33,6 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     from neurochem import mrs
 
     control = None if arguments.control is None else _control(arguments)
-    for given, what in ((arguments.data, "DATA"), (arguments.basis, "--basis FILE")):
-        if given is None and control is None:
-            msg = f"{what} is missing; give it, or an LCModel control file that names it (--control FILE)"
-            raise InputError(msg)
     if control is None:
         return _inputs(arguments, None, mrs.read(arguments.data), mrs.read_basis(arguments.basis))
     data = control.read_data() if arguments.data is None else mrs.read(arguments.data)

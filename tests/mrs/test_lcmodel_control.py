@@ -346,7 +346,6 @@ def test_the_water_of_a_control_file_scales_concentrations(lcmodel_folder, tmp_p
     ("words", "why"),
     [
         (["--control", "CONTROL", "--table", "x.txt"], "ends in .table or .csv"),
-        (["--basis", "b.BASIS"], "DATA is missing"),
         (["--control", "SHORT"], "FILRAW is not given"),
         (["--control", "CONTROL", "--gm", "0.6"], "together"),
     ],
@@ -359,6 +358,16 @@ def test_the_command_line_says_in_one_line_what_is_missing(lcmodel_folder, tmp_p
     assert main(["mrs", "fit", *(files.get(word, word) for word in words)]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
     assert why in line
+
+
+@pytest.mark.parametrize("words", [["--basis", "b.BASIS"], ["x.nii.gz"], []])
+def test_without_a_control_file_scan_and_basis_are_required(words, capsys):
+    from neurochem.cli.main import main
+
+    with pytest.raises(SystemExit) as caught:
+        main(["mrs", "fit", *words])
+    assert caught.value.code == 2
+    assert "error: DATA and --basis FILE are required" in capsys.readouterr().err
 
 
 def test_a_wrong_number_of_points_is_told(lcmodel_folder):
