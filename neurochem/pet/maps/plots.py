@@ -32,15 +32,15 @@ def drawn_name(maps: "ParametricMaps", name: str | None = None) -> str:
 def _limits(values: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
     """Return the colour range of voxels that are ok.
 
-    From zero, or the 2nd percentile if that is negative, to the 99.5th percentile of values above twice their error: a
-    small nucleus that binds must not be drawn in the end colour, nor noise set the range.
+    From zero, or the 2nd percentile if that is negative, to the 99.9th percentile of values above three times their
+    error: a small nucleus that binds must not be drawn in the end colour, nor noise set the range.
     """
     finite = np.isfinite(values)
     if not finite.any():
         return 0.0, 1.0
-    sure = values[finite & (values > 2.0 * errors)]
+    sure = values[finite & (values > 3.0 * errors)]
     low = min(0.0, float(np.quantile(values[finite], 0.02)))
-    high = float(np.quantile(sure, 0.995) if sure.size else np.quantile(values[finite], 0.98))
+    high = float(np.quantile(sure, 0.999) if sure.size else np.quantile(values[finite], 0.98))
     return low, high if high > low else low + 1.0
 
 
@@ -65,7 +65,7 @@ def draw_planes(
     voxel : (int, int, int), optional
         Where the planes meet; by default the middle of the fitted voxels.
     limits : (float, float), optional
-        Colour range; by default zero to the 99.5th percentile of values above twice their error. Values beyond it are
+        Colour range; by default zero to the 99.9th percentile of values above three times their error. Values beyond it are
         drawn in the end colour, which the pointed end of the colour bar says; the maps themselves are never clipped.
 
     Returns
@@ -88,7 +88,12 @@ def draw_planes(
         msg = f"voxel {voxel} lies outside the volume of {' x '.join(map(str, maps.shape))}; indices count from 0"
         raise InputError(msg)
     ok = status == VoxelStatus.OK
-    low, high = _limits(volume[ok], 0.0 * volume[ok] if stderr else known.stderr[ok]) if limits is None else limits
+    # errors of errors are not known: they are drawn up to their 98th percentile
+    low, high = (
+        _limits(volume[ok], np.full_like(volume[ok], np.inf) if stderr else known.stderr[ok])
+        if limits is None
+        else limits
+    )
     figure = Figure(figsize=(10.0, 3.9), layout="constrained")
     axes = figure.subplots(1, 3)
     view = _View(maps.affine)
