@@ -538,6 +538,24 @@ def test_harmonisation_inside_the_folds(rng):
         predict(shifted, y, rng=rng, **choices)
 
 
+def test_samples_in_which_a_site_is_too_small_are_left_out_and_counted(rng):
+    table = patients(rng, 50).drop(columns="sex")
+    y = responders(rng, table)
+    site = np.array(["A"] * 42 + ["B"] * 8)
+    y[42:] = np.tile([0.0, 1.0], 4)
+    choices = {
+        **QUICK,
+        "repeats": 1,
+        "outer_folds": 2,
+        "inner_folds": 2,
+        "penalties": [10.0, 1.0],
+        "harmonise": "combat",
+    }
+    result = predict(table, y, rng=rng, sites=site, **{**choices, "bootstraps": 12, "learning_sizes": 3})
+    assert 1 <= result.optimism["samples"].iloc[0] < 12
+    assert len(result.learning) < 3
+
+
 def test_a_cohort_goes_from_tables_to_a_card(tmp_path):
     rng = np.random.default_rng(3)
     cohort = small_study(rng, patients=60).read(tmp_path)

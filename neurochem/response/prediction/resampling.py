@@ -174,7 +174,7 @@ def optimism(learner: Learner, rows: Rows, count: int, rng: np.random.Generator)
     DataFrame
         One row a measure: apparent (model and judgement by the same people: not a prediction); optimism (mean, for the
         calibration slope median, over bootstrap samples of performance in the sample minus performance in all);
-        corrected (apparent - optimism).
+        corrected (apparent - optimism); samples (of the bootstrap, without those in which a site could not be harmonised).
 
     References
     ----------
@@ -183,25 +183,45 @@ def optimism(learner: Learner, rows: Rows, count: int, rng: np.random.Generator)
     everyone = np.ones((1, rows.outcome.size))
     apparent = _measures(rows.outcome, _whole(learner, rows, everyone, rng)[0], binary=rows.binary)
     persons = int(rows.people.max()) + 1
-    differences = []
+    differences: list[dict[str, float]] = []
     for size in _parts(count, "bootstrap samples"):
         drawn = rng.integers(0, persons, (size, persons))
         counts = np.array([np.bincount(row, minlength=persons) for row in drawn])
         weights = counts[:, rows.people].astype(float)
-        usable = np.array([len(set(rows.outcome[w > 0].tolist())) > 1 for w in weights])
-        linear = _whole(learner, rows, weights[usable], rng)
-        for w, predicted in zip(weights[usable], linear, strict=True):
-            twice = np.repeat(np.arange(w.size), w.astype(int))
-            inside = _measures(rows.outcome[twice], predicted[twice], binary=rows.binary)
-            whole = _measures(rows.outcome, predicted, binary=rows.binary)
-            differences.append({key: inside[key] - whole[key] for key in whole})
+        differences += _differences(learner, rows, weights, rng)
+    if not differences:
+        return pd.DataFrame(columns=["measure", "apparent", "optimism", "corrected", "samples"])
     sample = pd.DataFrame(differences)
     # the slope of a model that the penalty has nearly emptied is endless, and a mean of slopes with it
     middle = {key: sample[key].median() if key == "calibration slope" else sample[key].mean() for key in apparent}
     table = pd.DataFrame({"measure": list(apparent), "apparent": list(apparent.values())})
     table["optimism"] = [float(middle[key]) for key in apparent]
     table["corrected"] = table["apparent"] - table["optimism"]
-    return table
+    return table.assign(samples=len(differences))
+
+
+def _differences(learner: Learner, rows: Rows, weights: FloatArray, rng: np.random.Generator) -> list[dict[str, float]]:
+    """Return performance in each bootstrap sample minus performance in all; samples that cannot be fitted are left out."""
+    both = [len(set(rows.outcome[w > 0].tolist())) > 1 for w in weights]
+    found = []
+    for w, predicted in _fitted_samples(learner, rows, weights[np.array(both)], rng):
+        twice = np.repeat(np.arange(w.size), w.astype(int))
+        inside = _measures(rows.outcome[twice], predicted[twice], binary=rows.binary)
+        whole = _measures(rows.outcome, predicted, binary=rows.binary)
+        found.append({key: inside[key] - whole[key] for key in whole})
+    return found
+
+
+def _fitted_samples(
+    learner: Learner, rows: Rows, weights: FloatArray, rng: np.random.Generator
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Return samples with the predictions of their models, one by one where a site has too few people to harmonise."""
+    try:
+        yield from zip(weights, _whole(learner, rows, weights, rng), strict=True)
+    except InputError:
+        if len(weights) > 1:
+            for index in range(len(weights)):
+                yield from _fitted_samples(learner, rows, weights[index : index + 1], rng)
 
 
 def _whole(learner: Learner, rows: Rows, weights: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -232,30 +252,41 @@ def learning_curve(learner: Learner, rows: Rows, sizes: int, repeats: int, rng: 
     people = int(rows.people.max()) + 1
     largest = people * (rows.outer - 1) // rows.outer
     fewest = max(10, 4 * rows.inner)
-    strata = rows.strata(rows.outcome[None])
     if rows.binary:
         rare = int(np.bincount(rows.outcome.astype(int)).min())
         fewest = max(fewest, int(np.ceil(2.0 * rows.inner * people / rare)))
+    columns = ["people", "value", "low", "high", "fitted"]
     if fewest >= largest:
-        return pd.DataFrame(columns=["people", "value", "low", "high", "fitted"])
+        return pd.DataFrame(columns=columns)
     records = []
     for size in np.unique(np.linspace(fewest, largest, sizes).round().astype(int)):
-        outer = fold_ids(np.repeat(strata, repeats, axis=0), rows.people, rows.outer, rng)
-        linear = np.full((repeats, rows.outcome.size), np.nan)
-        reference = linear.copy()
-        outcome = np.repeat(rows.outcome[None], repeats, axis=0)
-        for fold in range(rows.outer):
-            train = np.array([systematic_subset(strata[0], rows.people, size, rng, o != fold) for o in outer])
-            inner = fold_ids(np.repeat(strata, repeats, axis=0), rows.people, rows.inner, rng, member=train)
-            fitted = learner.run(outcome, train.astype(float), inner, outer == fold)
-            linear = np.where(outer == fold, fitted.linear, linear)
-            mean = (outcome * train).sum(axis=1, keepdims=True) / train.sum(axis=1, keepdims=True)
-            reference = np.where(outer == fold, mean, reference)
-        values = headline(Nested(outcome, linear, reference, outer), binary=rows.binary)
+        try:
+            values = headline(_smaller(learner, rows, int(size), repeats, rng), binary=rows.binary)
+        except InputError:
+            # a site with too few people in so small a training set cannot be harmonised
+            continue
         low, high = np.quantile(values, [0.025, 0.975])
         records.append({"people": int(size), "value": float(values.mean()), "low": float(low), "high": float(high)})
+    if not records:
+        return pd.DataFrame(columns=columns)
     table = pd.DataFrame(records)
     return table.assign(fitted=_power_law(table["people"].to_numpy(dtype=float), table["value"].to_numpy()))
+
+
+def _smaller(learner: Learner, rows: Rows, size: int, repeats: int, rng: np.random.Generator) -> Nested:
+    """Return nested predictions from training sets of that many people."""
+    outcome = np.repeat(rows.outcome[None], repeats, axis=0)
+    strata = rows.strata(outcome)
+    outer = fold_ids(strata, rows.people, rows.outer, rng)
+    linear, reference = np.full(outcome.shape, np.nan), np.full(outcome.shape, np.nan)
+    for fold in range(rows.outer):
+        train = np.array([systematic_subset(strata[0], rows.people, size, rng, ids != fold) for ids in outer])
+        inner = fold_ids(strata, rows.people, rows.inner, rng, member=train)
+        fitted = learner.run(outcome, train.astype(float), inner, outer == fold)
+        linear = np.where(outer == fold, fitted.linear, linear)
+        mean = (outcome * train).sum(axis=1, keepdims=True) / train.sum(axis=1, keepdims=True)
+        reference = np.where(outer == fold, mean, reference)
+    return Nested(outcome, linear, reference, outer)
 
 
 def _power_law(people: FloatArray, values: FloatArray) -> FloatArray:
