@@ -35,13 +35,14 @@ def limits(setup: Setup) -> Limits:
     larmor, shift, model = setup.spectrum.larmor_mhz, setup.start.shift_hz, setup.model
     fine, broad = _FINE_SHIFT_PPM * larmor, 3.0 * BROAD_SHIFT_SD_PPM * larmor
     groups, line = model.groups, model.distortion
-    sd, below = (np.zeros(0), np.zeros(0)) if line is None else (line.sd, line.lower)
+    none = np.zeros(0)
+    sd, below, above = (none, none, none) if line is None else (line.sd, line.lower, line.upper)
     own = np.full(len(model.loose), LOOSE_SHIFT_SD_PPM * larmor)
-    widest, free = gauss_variance(_WIDEST_BROAD_HZ), np.full(sd.size, np.inf)
+    widest = gauss_variance(_WIDEST_BROAD_HZ)
     pair = [BROAD_SHIFT_SD_PPM * larmor, gauss_variance(BROAD_WIDTH_SD_HZ)]
     lower = [-np.inf, -1e-3, shift - fine, 0.0, 0.0, *([-broad, 0.0] * groups), *below, *(-5.0 * own)]
     top = [lorentz_gamma(_WIDEST_HZ), gauss_variance(_WIDEST_HZ)]
-    upper = [np.inf, 1e-3, shift + fine, *top, *([broad, widest] * groups), *free, *(5.0 * own)]
+    upper = [np.inf, 1e-3, shift + fine, *top, *([broad, widest] * groups), *above, *(5.0 * own)]
     width = [np.inf, DELAY_SD_S, np.inf, np.inf, np.inf, *(pair * groups), *sd, *own]
     return Limits(np.array(lower), np.array(upper), np.array(width))
 
@@ -50,7 +51,8 @@ def starts(setup: Setup) -> list[FloatArray]:
     """Return starts with a mixed, a Lorentzian and a Gaussian line, at the coarse shift, phase and width."""
     start, model = setup.start, setup.model
     tail = [0.0, gauss_variance(1.0)] * model.groups
-    rest = np.zeros(model.size - 5 - len(tail))
+    line = np.zeros(0) if model.distortion is None else model.distortion.start
+    rest = [*line, *np.zeros(len(model.loose))]
     common = [start.phase, 0.0, start.shift_hz]
     widths = [
         (lorentz_gamma(one * start.width_hz), gauss_variance(two * start.width_hz))

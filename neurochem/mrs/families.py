@@ -1,25 +1,26 @@
 """Richer models, and whether the residual of a simple one asks for them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurochem.mrs.lineshape import KERNEL_STEP_HZ, distortion, gauss_fwhm, gauss_variance
+from neurochem.mrs.lineshape import SHARE_SD, TRIAL_OFFSETS_HZ, distortion, waves
 from neurochem.mrs.macromolecules import macromolecule_ratios, macromolecules
 from neurochem.mrs.model import VARIANCE, LinearCombination
 from neurochem.mrs.posterior import Solved, linearised
 from neurochem.mrs.problem import Problem
 from neurochem.mrs.ratios import from_prior
 from neurochem.mrs.setup import Setup
-from neurochem.units import FloatArray
+from neurochem.units import ComplexArray, FloatArray
 
 if TYPE_CHECKING:
     from neurochem.mrs.search import Found
 
 LIPID_SET = "LCModel"
+# What knowing the offset of a copy costs in twice the logarithm of the evidence, some exp(3) places being told apart.
+OFFSET_PRICE = 6.0
 SAME_SHIFT = {
     "NAA": ("NAA", "NAAG", "tNAA"), "creatine": ("Cr", "PCr", "tCr"), "choline": ("GPC", "PCh", "Cho", "tCho"),
 }  # fmt: skip
@@ -64,37 +65,31 @@ def with_phase(setup: Setup) -> Setup:
     return _with_line(setup, phase=True)
 
 
-def with_kernel(setup: Setup) -> Setup:
-    """Return the setup with a free, non-negative kernel of the line."""
-    return _with_line(setup, kernel=True)
+def with_copies(setup: Setup, count: int) -> Setup:
+    """Return the setup with more copies of the line."""
+    return _with_line(setup, copies=count)
 
 
-def kernel_start(model: LinearCombination, theta: FloatArray, richer: LinearCombination) -> FloatArray:
-    """Return parameters with the Gaussian part of the Voigt line moved into the kernel, so that the kernel can undo it.
+def spread_start(theta: FloatArray, model: LinearCombination) -> FloatArray:
+    """Return parameters with most of the Gaussian width moved into the line and a pair of copies, all three alike.
 
-    Parameters
-    ----------
-    model, theta : LinearCombination, array
-        The model without a kernel, and its parameters.
-    richer : LinearCombination
-        The model with one.
+    Notes
+    -----
+    A field that is spread evenly is far from a Gaussian one with two small copies: the search does not cross over by
+    itself.  Three equal lines at -o, 0 and o have the variance 2 o^2 / 3.
     """
-    start = model.translated(theta, richer)
-    line, width = richer.distortion, gauss_fwhm(theta[VARIANCE])
-    if line is None or width <= KERNEL_STEP_HZ:
-        return start
-    start[VARIANCE] = gauss_variance(KERNEL_STEP_HZ)
-    left = math.sqrt(width**2 - KERNEL_STEP_HZ**2)
-    height = np.exp(-4.0 * math.log(2.0) * (line.offsets_hz / left) ** 2)
-    start[richer.extras][line.phase_sd.size :] = height / (1.0 + height.sum())
+    start = theta.copy()
+    start[VARIANCE] = 0.1 * theta[VARIANCE]
+    offset = math.sqrt(1.5 * 2.0 * (theta[VARIANCE] - start[VARIANCE])) / (2.0 * math.pi)
+    start[model.extras][-4:] = 1.0 / 3.0, -offset, 1.0 / 3.0, offset
     return start
 
 
-def _with_line(setup: Setup, *, phase: bool = False, kernel: bool = False) -> Setup:
+def _with_line(setup: Setup, *, phase: bool = False, copies: int = 0) -> Setup:
     known = setup.model.distortion
     if known is not None:
-        phase, kernel = phase or known.phase_sd.size > 0, kernel or known.offsets_hz.size > 0
-    line = distortion(setup.spectrum.points, setup.spectrum.dwell_s, phase=phase, kernel=kernel)
+        phase, copies = phase or known.phase_sd.size > 0, copies + known.copies
+    line = distortion(setup.spectrum.points, setup.spectrum.dwell_s, phase=phase, copies=copies)
     return replace(setup, model=replace(setup.model, distortion=line))
 
 
@@ -117,38 +112,61 @@ def with_loose_shifts(setup: Setup) -> Setup:
     return replace(setup, model=replace(setup.model, loose=loose))
 
 
-def gains(found: "Found", richer: Sequence[Setup], sds: Sequence[FloatArray]) -> list[float]:
-    """Return twice the logarithm of the Bayes factors of richer models, their new parameters small.
+class Gains:
+    """Bayes factors of richer models against one at its optimum, their new parameters small.
 
     Parameters
     ----------
     found : Found
         The simple model at its optimum.
-    richer : sequence of Setup
-        Models with more parameters, which are zero in the simple one.
-    sds : sequence of array
-        Standard deviations of the priors of all their parameters.
 
     Notes
     -----
     With D the derivative to the new parameters, whatever old ones can imitate taken off, and r the residual over the
-    noise: g'(A + 1/sd^2)^-1 g - ln det(1 + sd A sd), A = D'D, g = D'r.
+    noise, twice the logarithm of the factor is g'(A + 1/sd^2)^-1 g - ln det(1 + sd A sd), A = D'D, g = D'r.
     """
-    problem, solved, unit = found.problem, found.solved, found.unit
-    known, rest = linearised(problem, solved)
-    basis = np.linalg.qr(known)[0]
-    # new parameters are zero: the elements are shaped as they are
-    shaped, out = problem.model.at(solved.theta), []
-    for setup, sd in zip(richer, sds, strict=True):
-        new = np.array([name not in problem.model.parameters for name in setup.model.parameters])
-        slopes = replace(shaped, model=setup.model).new_slopes(solved.mode, problem.model)
-        change = np.zeros((known.shape[0], slopes.shape[1]))
-        change[: 2 * slopes.shape[0]] = problem.whitened(slopes)
-        change -= basis @ (basis.T @ change)
-        scaled = change * (unit * sd[new])
-        matrix, pull = np.eye(scaled.shape[1]) + scaled.T @ scaled, scaled.T @ (unit * rest)
-        out.append(float(pull @ np.linalg.solve(matrix, pull) - np.linalg.slogdet(matrix)[1]))
-    return out
+
+    def __init__(self, found: "Found") -> None:
+        problem, self.solved, self.unit = found.problem, found.solved, found.unit
+        self.problem = problem
+        known, self.rest = linearised(problem, self.solved)
+        self.basis = np.linalg.qr(known)[0]
+        self.shaped = problem.model.at(self.solved.theta)
+
+    def of(self, richer: Setup, sd: FloatArray) -> float:
+        """Return the gain of phases or shifts; `sd` are the standard deviations of the priors of all parameters."""
+        new = np.array([name not in self.problem.model.parameters for name in richer.model.parameters])
+        # new parameters are zero: the elements are shaped as they are
+        slopes = replace(self.shaped, model=richer.model).new_slopes(self.solved.mode, self.problem.model)
+        scaled, pull = self._seen(slopes, sd[new])
+        matrix = np.eye(pull.size) + scaled.T @ scaled
+        return float(pull @ np.linalg.solve(matrix, pull) - np.linalg.slogdet(matrix)[1])
+
+    def of_copies(self) -> tuple[float, FloatArray]:
+        """Return the gain of one more copy of the line, or of a pair on both sides, and share and offset (Hz) of each."""
+        offsets = np.array(TRIAL_OFFSETS_HZ)
+        slopes = self.shaped.copy_slopes(self.solved.mode, waves(offsets, self.problem.model.time_s))
+        scaled, pull = self._seen(slopes, np.full(offsets.size, SHARE_SD))
+        # offsets are symmetric about zero: a pair is a copy and its mirror image
+        half = offsets.size // 2
+        scaled = np.hstack([scaled, scaled[:, :half] + scaled[:, : half - 1 : -1]])
+        pull = np.concatenate([pull, pull[:half] + pull[: half - 1 : -1]])
+        size = 1.0 + np.einsum("ij,ij->j", scaled, scaled)
+        # a pair stands for all that is spread evenly, of which its place is but the foot
+        price = np.repeat([OFFSET_PRICE, 0.0], [offsets.size, half])
+        gain = np.where(pull > 0, pull**2 / size - np.log(size) - price, -np.inf)
+        best = int(np.argmax(gain))
+        share = min(SHARE_SD * float(pull[best] / size[best]), SHARE_SD)
+        both = [offsets[best]] if best < offsets.size else [offsets[best - offsets.size], -offsets[best - offsets.size]]
+        return float(gain[best]), np.array([value for offset in both for value in (share, offset)])
+
+    def _seen(self, slopes: ComplexArray, sd: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return derivatives that nothing known can imitate, in units of the prior, and their product with the residual."""
+        change = np.zeros((self.rest.size, slopes.shape[1]))
+        change[: 2 * slopes.shape[0]] = self.problem.whitened(slopes)
+        change -= self.basis @ (self.basis.T @ change)
+        scaled = change * (self.unit * sd)
+        return scaled, scaled.T @ (self.unit * self.rest)
 
 
 def temperature(problem: Problem, solved: Solved, unit: float) -> float:

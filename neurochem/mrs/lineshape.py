@@ -16,10 +16,15 @@ from neurochem.units import ComplexArray, FloatArray
 # Faster ones are told from a delay and a baseline by nothing.
 PHASE_TAU_S = (0.02, 0.06, 0.18)
 PHASE_SD = (0.2, 0.5, 1.0)
-# Copies of a line in its kernel: their distance, how many on each side, and the standard deviation of a copy's share.
-KERNEL_STEP_HZ = 1.2
-KERNEL_REACH = 8
-SHARE_SD = 0.15
+# Offsets (Hz) at which a further copy of a line is tried.
+TRIAL_OFFSETS_HZ = (-10.0, -7.0, -5.2, -3.8, -2.6, -1.8, 1.8, 2.6, 3.8, 5.2, 7.0, 10.0)
+# How many copies there can be.
+MOST_COPIES = 3
+# Standard deviations of the priors of a copy's share and offset, and the farthest that it may be.
+SHARE_SD, OFFSET_SD_HZ, FARTHEST_HZ = 0.3, 6.0, 15.0
+_START = 0.1, 3.0
+# Where copies cancel each other there is no signal left whose derivative could matter.
+_CANCELLED = 1e-9
 _GAUSS = 2.0 * math.sqrt(math.log(2.0)) / math.pi
 
 
@@ -69,65 +74,89 @@ class Distortion:
         Smooth curves of time (s), zero at its start, whose sum is a phase of the FID (radian).
     phase_sd : array, shape (n_phases,)
         Standard deviations of their normal prior about zero.
-    offsets_hz : array, shape (n_offsets,)
-        Where the line has copies besides the one at zero.
-    waves : complex array, shape (n_offsets, n_points)
-        exp(2 pi i offset t) - 1 of each.
-    share_sd : float
-        Standard deviation of the prior of each copy's share, which cannot be negative.
+    copies : int
+        Copies that the line has besides itself.
+    time_s : array, shape (n_points,)
+        Times (s).
 
     Notes
     -----
     d(t) = exp(i sum_j p_j phase_j(t)) (1 + sum_k w_k (exp(2 pi i offset_k t) - 1)): a non-negative convolution kernel of
-    unit area (a field that is not uniform), times a phase (a field that is not constant in time).
+    unit area (a field that is not uniform), times a phase (a field that is not constant in time).  Parameters are the
+    p_j, then share w_k and offset_k (Hz) of each copy.  Offsets are free: on a fixed comb a copy between two teeth
+    takes both and is wider than it should be, the Lorentzian width makes up for it, and with its tails goes area.
     """
 
     phases: FloatArray
     phase_sd: FloatArray
-    offsets_hz: FloatArray
-    waves: ComplexArray
-    share_sd: float = SHARE_SD
+    copies: int
+    time_s: FloatArray
 
     @property
     def size(self) -> int:
         """Number of parameters, phases first."""
-        return self.phase_sd.size + self.offsets_hz.size
+        return self.phase_sd.size + 2 * self.copies
 
     @property
     def sd(self) -> FloatArray:
         """Standard deviations of the priors."""
-        return np.concatenate([self.phase_sd, np.full(self.offsets_hz.size, self.share_sd)])
+        return np.concatenate([self.phase_sd, np.tile([SHARE_SD, OFFSET_SD_HZ], self.copies)])
 
     @property
     def lower(self) -> FloatArray:
         """Lower bounds."""
-        return np.concatenate([np.full(self.phase_sd.size, -np.inf), np.zeros(self.offsets_hz.size)])
+        return np.concatenate([np.full(self.phase_sd.size, -np.inf), np.tile([0.0, -FARTHEST_HZ], self.copies)])
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper bounds."""
+        return np.concatenate([np.full(self.phase_sd.size, np.inf), np.tile([1.0, FARTHEST_HZ], self.copies)])
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parameters."""
         phases = [f"line_phase{index + 1}" for index in range(self.phase_sd.size)]
-        return (*phases, *(f"line_share{offset:+.1f}Hz" for offset in self.offsets_hz))
+        copies = [f"line_{what}{index + 1}" for index in range(self.copies) for what in ("share", "offset")]
+        return (*phases, *copies)
+
+    @property
+    def start(self) -> FloatArray:
+        """Where a search may start: no phase, small copies on either side in turn."""
+        share, offset = _START
+        sides = [[share, offset * (-1.0) ** index] for index in range(self.copies)]
+        return np.concatenate([np.zeros(self.phase_sd.size), *sides])
+
+    def kernel(self, parameters: FloatArray) -> ComplexArray:
+        """Return the line in time without its phase, nowhere zero so that it can be divided by."""
+        copies = parameters[self.phase_sd.size :]
+        if not copies.size:
+            return np.ones(1, dtype=complex)
+        kernel = 1.0 + copies[::2] @ waves(copies[1::2], self.time_s)
+        return np.where(np.abs(kernel) < _CANCELLED, _CANCELLED, kernel)
 
     def factor(self, parameters: FloatArray) -> ComplexArray:
         """Return the line in time, shape (n_points,)."""
-        turn, shares = np.split(parameters, [self.phase_sd.size])
-        kernel = 1.0 + shares @ self.waves if shares.size else np.ones(1)
-        return np.asarray(np.exp(1j * (turn @ self.phases)) * kernel, dtype=complex)
+        count, kernel = self.phase_sd.size, self.kernel(parameters)
+        return np.exp(1j * (parameters[:count] @ self.phases)) * kernel if count else kernel
 
     def slopes(self, parameters: FloatArray) -> ComplexArray:
         """Return the derivatives of the line over the line, shape (size, n_points)."""
-        shares = parameters[self.phase_sd.size :]
-        if not shares.size:
-            return np.asarray(1j * self.phases, dtype=complex)
-        kernel = 1.0 + shares @ self.waves
-        # where copies cancel there is no signal left whose derivative could matter
-        kernel = np.where(np.abs(kernel) < 1e-9, 1e-9, kernel)
-        return np.vstack([1j * self.phases, self.waves / kernel])
+        copies, turn = parameters[self.phase_sd.size :], np.asarray(1j * self.phases, dtype=complex)
+        if not copies.size:
+            return turn
+        apart = waves(copies[1::2], self.time_s)
+        pairs = np.empty((copies.size, apart.shape[1]), dtype=complex)
+        pairs[::2], pairs[1::2] = apart, copies[::2, None] * (2j * np.pi * self.time_s) * (apart + 1.0)
+        return np.vstack([turn, pairs / self.kernel(parameters)])
 
 
-@lru_cache(maxsize=8)
-def distortion(points: int, dwell_s: float, *, phase: bool, kernel: bool) -> Distortion:
+def waves(offsets_hz: FloatArray, time_s: FloatArray) -> ComplexArray:
+    """Return exp(2 pi i offset t) - 1 of each offset, shape (n_offsets, n_points)."""
+    return np.asarray(np.exp(2j * np.pi * offsets_hz[:, None] * time_s) - 1.0, dtype=complex)
+
+
+@lru_cache(maxsize=32)
+def distortion(points: int, dwell_s: float, *, phase: bool, copies: int) -> Distortion:
     """Return a free line for FIDs of these points.
 
     Parameters
@@ -136,16 +165,16 @@ def distortion(points: int, dwell_s: float, *, phase: bool, kernel: bool) -> Dis
         Number of points and time between them (s).
     phase : bool
         With a phase: curves 1 - exp(-t / tau), tau of 20, 60 and 180 ms, as eddy currents make them.
-    kernel : bool
-        With a kernel: 16 copies of the line, 1.2 Hz apart.
+    copies : int
+        Copies of the line.
     """
-    tau, steps = np.array(PHASE_TAU_S), np.arange(-KERNEL_REACH, KERNEL_REACH + 1)
-    time_s = np.arange(points) * dwell_s
-    offsets = KERNEL_STEP_HZ * steps[steps != 0] if kernel else np.zeros(0)
-    curves = 1.0 - np.exp(-time_s / tau[:, None])
-    waves: ComplexArray = np.asarray(np.exp(2j * np.pi * offsets[:, None] * time_s) - 1.0, dtype=complex)
-    for array in (curves, offsets, waves):
+    time_s = np.asarray(np.arange(points) * dwell_s, dtype=np.float64)
+    curves = 1.0 - np.exp(-time_s / np.array(PHASE_TAU_S)[:, None])
+    for array in (curves, time_s):
         array.setflags(write=False)
     return Distortion(
-        curves if phase else np.zeros((0, points)), np.array(PHASE_SD) if phase else np.zeros(0), offsets, waves
+        curves if phase else np.zeros((0, points)),
+        np.array(PHASE_SD if phase else (), dtype=np.float64),
+        copies,
+        time_s,
     )

@@ -199,13 +199,31 @@ class Shaped:
         return np.asarray(((self.model.loose * amplitudes) @ self.fids.view(float)).view(complex), dtype=complex)
 
     def new_slopes(self, amplitudes: FloatArray, simpler: LinearCombination) -> ComplexArray:
-        """Return the derivatives to what this model has on top of a simpler one, where it is zero, shape (n, k)."""
-        model, time_s, rows = self.model, self.model.time_s, []
-        if model.distortion is not None and model.distortion is not simpler.distortion:
-            before = () if simpler.distortion is None else simpler.distortion.parameters
-            new = [index for index, name in enumerate(model.distortion.parameters) if name not in before]
-            total = (amplitudes @ self.fids.view(float)).view(complex)
-            rows.append(model.distortion.slopes(np.zeros(model.distortion.size))[new] * total)
+        """Return the derivatives to phases and shifts that this model has on top of a simpler one, shape (n, k)."""
+        model, rows = self.model, []
+        if model.distortion is not None and model.distortion.phase_sd.size > _phases(simpler):
+            rows.append(1j * model.distortion.phases * self._summed(amplitudes))
         if len(model.loose) > len(simpler.loose):
-            rows.append(2j * np.pi * time_s * self._loose_sums(amplitudes))
+            rows.append(2j * np.pi * model.time_s * self._loose_sums(amplitudes))
         return self._spectra(np.vstack(rows))
+
+    def copy_slopes(self, amplitudes: FloatArray, waves: ComplexArray) -> ComplexArray:
+        """Return the derivatives to the share of one more copy of the line at each of some offsets, shape (n, k).
+
+        Parameters
+        ----------
+        amplitudes : array, shape (n_elements,)
+            Amplitudes.
+        waves : complex array, shape (k, n_points)
+            exp(2 pi i offset t) - 1 of each offset.
+        """
+        line = self.model.distortion
+        kernel = np.ones(1) if line is None else line.kernel(self.theta[self.model.extras])
+        return self._spectra(waves * (self._summed(amplitudes) / kernel))
+
+    def _summed(self, amplitudes: FloatArray) -> ComplexArray:
+        return np.asarray((amplitudes @ self.fids.view(float)).view(complex), dtype=complex)
+
+
+def _phases(model: LinearCombination) -> int:
+    return 0 if model.distortion is None else model.distortion.phase_sd.size

@@ -13,7 +13,7 @@ from neurochem.units import BoolArray, ComplexArray, FloatArray
 
 Rows = tuple[FloatArray, FloatArray]
 # A fall of the cost by this much, the noise being one, moves nothing by more than a hundredth of its error.
-_GAIN = 1e-4
+LEAST_GAIN = 1e-4
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +115,12 @@ class Problem:
         return np.concatenate([residual, prior]), jacobian
 
     def search(
-        self, starts: Sequence[FloatArray], lower: FloatArray, upper: FloatArray, iterations: int = 200
+        self,
+        starts: Sequence[FloatArray],
+        lower: FloatArray,
+        upper: FloatArray,
+        iterations: int = 200,
+        gain: float = LEAST_GAIN,
     ) -> Minimum:
         """Return the lowest of the minima that the starts lead to."""
         found = []
@@ -123,7 +128,7 @@ class Problem:
             self.passive = None
             found.append(
                 minimize_least_squares(
-                    self.evaluate, start, lower=lower, upper=upper, gain_tolerance=_GAIN, max_iterations=iterations
+                    self.evaluate, start, lower=lower, upper=upper, gain_tolerance=gain, max_iterations=iterations
                 )
             )
         return min(found, key=lambda minimum: minimum.cost)

@@ -8,19 +8,21 @@ import numpy as np
 from neurochem.mrs.baseline import DIMENSION_GRID, Baseline, choose_dimension
 from neurochem.mrs.bounds import Limits, limits, starts
 from neurochem.mrs.families import (
+    Gains,
     evidence,
-    gains,
-    kernel_start,
+    spread_start,
     takes_lipids,
     temperature,
-    with_kernel,
+    with_copies,
     with_lipids,
     with_loose_shifts,
     with_phase,
 )
+from neurochem.mrs.lineshape import MOST_COPIES
+from neurochem.mrs.model import GAMMA, SHIFT, VARIANCE
 from neurochem.mrs.options import FitOptions
 from neurochem.mrs.posterior import Solved, conclude
-from neurochem.mrs.problem import Problem, Rows
+from neurochem.mrs.problem import LEAST_GAIN, Problem, Rows
 from neurochem.mrs.ratios import SoftRatio, from_prior, group_rows, penalty_rows
 from neurochem.mrs.setup import Setup
 from neurochem.solve import Minimum
@@ -30,6 +32,12 @@ from neurochem.units import ComplexArray, FloatArray
 FIRST_DIMENSION_PER_PPM = 4.0
 # Steps of the first search; the last one has the solver's own limit, richer models one in between.
 _FIRST_ITERATIONS, _LAST_ITERATIONS, _RICHER_ITERATIONS = 5, 200, 60
+# Promised fall of the cost at which the search of a richer model may stop: far below what decides for or against it.
+_RICHER_GAIN = 0.1
+# Share of the greatest promise that another one must reach to be tried in the same round.
+_WORTH = 0.5
+# Copies smaller than this may imitate the foot of a field that is spread evenly.
+_SMALL_SHARE = 0.1
 # Residual over noise (variances) of the first search beyond which it is repeated from other starts.
 SUSPICIOUS_MISFIT = 1.2
 # By how much -2 ln of a criterion must fall before lipids, a free line or loose shifts are taken.
@@ -107,7 +115,7 @@ def search(setup: Setup, options: FitOptions) -> Found:
         amplitudes known; then with a free line and loose shifts where the evidence is for them.
     """
     if options.lineshape == "free":
-        setup = with_kernel(with_phase(setup))
+        setup = with_copies(with_phase(setup), 2)
     if options.shifts == "own":
         setup = with_loose_shifts(setup)
     if options.lipids == "always" and takes_lipids(setup):
@@ -167,22 +175,23 @@ def _with_lipids(stage: _Stage, first: Problem, options: FitOptions) -> _Stage:
     return _Stage(more, theta, dimension, unit, rows, kept)
 
 
-def _settled(stage: _Stage, options: FitOptions, iterations: int = _LAST_ITERATIONS) -> Found:
+def _settled(stage: _Stage, options: FitOptions, iterations: int = _LAST_ITERATIONS, gain: float = LEAST_GAIN) -> Found:
     setup = stage.setup
     problem = _problem(setup, setup.baseline(options.baseline, stage.dimension), stage.rows, stage.unit)
-    best = _run(problem, setup, [stage.theta], iterations)
+    best = _run(problem, setup, [stage.theta], iterations, gain)
     return Found(setup, conclude(problem, best), problem, stage.dimension, stage.unit, stage.ratios)
 
 
 def _enriched(found: Found, options: FitOptions) -> Found:
     """Return the fit with a free line or loose shifts where the evidence for them is strong."""
     grown = False
+    if _at_edge(found):
+        return found
     while richer := _promising(found, options):
         trials = []
-        for setup in richer:
-            theta = kernel_start(found.setup.model, found.solved.theta, setup.model)
+        for setup, theta in richer:
             stage = _Stage(setup, theta, found.dimension_per_ppm, found.unit, found.problem.rows, found.ratios)
-            trials.append(_settled(stage, options, _RICHER_ITERATIONS))
+            trials.append(_settled(stage, options, _RICHER_ITERATIONS, _RICHER_GAIN))
         # what the best of them cannot explain either is noise to all of them
         heat = min(temperature(trial.problem, trial.solved, trial.unit) for trial in trials)
         best, *scores = (evidence(each.problem, each.solved, each.unit, heat) for each in (found, *trials))
@@ -197,18 +206,36 @@ def _enriched(found: Found, options: FitOptions) -> Found:
     return _settled(_stage(setup, options, plain, found.solved.theta), options)
 
 
-def _promising(found: Found, options: FitOptions) -> list[Setup]:
-    """Return the setups with one thing more whose linearised evidence is better."""
+def _at_edge(found: Found) -> bool:
+    """Say whether shift or widths ended at their farthest: then it is no line that the residual asks for."""
+    held, theta = found.solved.theta_at_bound, found.solved.theta
+    return bool(held[SHIFT] or (held & (theta > 0.0))[[GAMMA, VARIANCE]].any())
+
+
+def _promising(found: Found, options: FitOptions) -> list[tuple[Setup, FloatArray]]:
+    """Return the setups with one thing more whose linearised evidence is better, and where to start them."""
+    now, theta = found.setup, found.solved.theta
+    line, gains = now.model.distortion, Gains(found)
+    promised: list[tuple[float, Setup, FloatArray]] = []
     steps: list[Callable[[Setup], Setup]] = []
-    line = found.setup.model.distortion
     if options.lineshape == "auto":
         steps += [with_phase] if line is None or not line.phase_sd.size else []
-        steps += [with_kernel] if line is None or not line.offsets_hz.size else []
-    if options.shifts == "auto" and not len(found.setup.model.loose):
+        if line is None or line.copies < MOST_COPIES:
+            gain, copies = gains.of_copies()
+            more = with_copies(now, copies.size // 2)
+            start = now.model.translated(theta, more.model)
+            start[more.model.extras][-copies.size :] = copies
+            promised.append((gain, more, start))
+            if copies.size == 4 and copies[0] < _SMALL_SHARE and (line is None or not line.copies):
+                promised.append((gain, more, spread_start(start, more.model)))
+    if options.shifts == "auto" and not len(now.model.loose):
         steps.append(with_loose_shifts)
-    candidates = [step(found.setup) for step in steps]
-    promised = gains(found, candidates, [limits(setup).sd for setup in candidates])
-    return [setup for setup, value in zip(candidates, promised, strict=True) if value > EVIDENCE_MARGIN]
+    for step in steps:
+        more = step(now)
+        promised.append((gains.of(more, limits(more).sd), more, now.model.translated(theta, more.model)))
+    # what promises far less than another can wait until that is in
+    least = max(EVIDENCE_MARGIN, _WORTH * max((gain for gain, _, _ in promised), default=0.0))
+    return [(more, start) for gain, more, start in promised if gain > least]
 
 
 def _problem(setup: Setup, baseline: Baseline, rows: Rows | None, unit: float) -> Problem:
@@ -218,9 +245,11 @@ def _problem(setup: Setup, baseline: Baseline, rows: Rows | None, unit: float) -
     )  # fmt: skip
 
 
-def _run(problem: Problem, setup: Setup, begin: Sequence[FloatArray], iterations: int) -> Minimum:
+def _run(
+    problem: Problem, setup: Setup, begin: Sequence[FloatArray], iterations: int, gain: float = LEAST_GAIN
+) -> Minimum:
     edges = limits(setup)
-    return problem.search(begin, edges.lower, edges.upper, iterations)
+    return problem.search(begin, edges.lower, edges.upper, iterations, gain)
 
 
 def _errors(gram: FloatArray) -> FloatArray:
