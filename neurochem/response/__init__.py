@@ -11,8 +11,10 @@ from neurochem.response.association import analysis_rows, associate, coefficient
 from neurochem.response.change import change, percent_change, reliable_change
 from neurochem.response.cohort import Cohort, MarkerColumn
 from neurochem.response.describe import describe
+from neurochem.response.effect_sizes import auc, compare_auc, hedges_g
 from neurochem.response.family import adjust_p_values, associate_all, family_frame
 from neurochem.response.influence import influence, plot_influence
+from neurochem.response.measurement_error.mean_change import mean_with_errors
 from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
 from neurochem.response.mixed import regress_trajectory
 from neurochem.response.ordinal import regress_ordinal
@@ -47,15 +49,19 @@ __all__ = [
     "analysis_rows",
     "associate",
     "associate_all",
+    "auc",
     "change",
     "coefficient_table",
+    "compare_auc",
     "conditional_reliability",
     "describe",
     "family_frame",
+    "hedges_g",
     "influence",
     "is_remission",
     "is_response",
     "kaplan_meier",
+    "mean_with_errors",
     "outcome_values",
     "percent_change",
     "percent_reduction",

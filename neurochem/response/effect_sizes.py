@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special, stats
+from scipy import special
 
 from neurochem.errors import InputError
 from neurochem.response.design_columns import as_vector
@@ -70,6 +70,8 @@ def _groups(values: ArrayLike, group: ArrayLike) -> tuple[FloatArray, FloatArray
 
 def _noncentrality(t: float, dof: int, probability: float) -> float:
     """Return the noncentrality at which t is exceeded with 1 - probability."""
+    from scipy import optimize, stats
+
     reach = 10.0 + 2.0 * abs(t)
     return float(optimize.brentq(lambda c: stats.nct.cdf(t, dof, c) - probability, t - reach, t + reach, xtol=1e-12))
 

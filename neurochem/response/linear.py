@@ -151,7 +151,7 @@ def _diagnostics(model: Any, slope: Estimate, classical_t: float) -> dict[str, f
     return {
         "n": float(model.nobs),
         "dof": slope.dof,
-        "t": slope.value / slope.stderr,
+        "t": slope.value / slope.stderr if slope.stderr > 0.0 else math.nan,
         "p_value": t_test_p(slope.value, slope.stderr, slope.dof),
         "p_classical": float(model.pvalues[0]),
         "stderr_classical": float(model.bse[0]),

@@ -116,7 +116,8 @@ def _roots(
             break
         i = waiting
         (a, at_a), (b, at_b) = ends[0][:, i], ends[1][:, i]
-        root[i] = b - at_b * (b - a) / (at_b - at_a)
+        rise = at_b - at_a
+        root[i] = np.where(rise > 0.0, b - at_b * (b - a) / np.where(rise > 0.0, rise, 1.0), b)
         found = excess(root[i], i)
         new = (found >= 0.0).astype(int)  # the end that the new place replaces
         replaced = ends[new, 1, i]

@@ -199,13 +199,17 @@ def _widened(fit: FitResult, data: ModelData, covariance: FloatArray, family: st
     found["standardised_slope"] = standard
     if family == "gaussian":
         return found
-    odds = math.exp(standard.value)
+    odds = _exp(standard.value)
     ends = [(level, *standard.interval(level)) for level in _LEVELS]
     found["odds_ratio"] = replace(
         found["odds_ratio"], value=odds, stderr=odds * standard.stderr,
-        limits=tuple((level, math.exp(low), math.exp(high)) for level, low, high in ends),
+        limits=tuple((level, _exp(low), _exp(high)) for level, low, high in ends),
     )  # fmt: skip
     return found
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700.0 else math.inf
 
 
 def _axis(fit: FitResult, data: ModelData, labels: Labels) -> Any:

@@ -124,6 +124,9 @@ def rows_of(fit: FitResult) -> ModelData:
 
 
 def _scaled(data: ModelData, scale: float) -> ModelData:
+    if scale == 0.0:  # no error at all, also where it was endless
+        covariance = None if data.error_covariance is None else np.zeros_like(data.error_covariance)
+        return replace(data, stderr=np.zeros_like(data.stderr), error_covariance=covariance)
     covariance = None if data.error_covariance is None else scale**2 * data.error_covariance
     return replace(data, stderr=scale * data.stderr, error_covariance=covariance)
 
@@ -138,8 +141,11 @@ def _assumed(data: ModelData, reliability: float) -> ModelData:
         return replace(data, stderr=stderr)
     covariance = data.error_covariance.copy()
     # the covariance with the baseline's error keeps its correlation
-    covariance[:, 0, :] *= stderr[:, None] / np.sqrt(data.error_covariance[:, 0, 0])[:, None]
-    covariance[:, :, 0] *= stderr[:, None] / np.sqrt(data.error_covariance[:, 0, 0])[:, None]
+    old = np.sqrt(data.error_covariance[:, 0, 0])
+    ratio = np.divide(stderr, old, out=np.zeros_like(old), where=old > 0.0)[:, None]
+    covariance[:, 0, :] *= ratio
+    covariance[:, :, 0] *= ratio
+    covariance[:, 0, 0] = stderr**2
     return replace(data, stderr=stderr, error_covariance=covariance)
 
 
