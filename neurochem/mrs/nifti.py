@@ -13,6 +13,8 @@ from neurochem.naming import write_via
 from neurochem.units import to_seconds
 
 _SPATIAL = ("x", "y", "z")
+# The standard gives dimensions without a place a side of 10 m.
+_UNLOCALISED_MM = 1000.0
 _DEFAULT_TAGS = ("DIM_COIL", "DIM_DYN", "DIM_INDIRECT_0")
 
 
@@ -55,8 +57,48 @@ def from_nifti_mrs(image: Any, path: Path) -> Acquisition:
         nucleus=str(np.atleast_1d(header["ResonantNucleus"])[0]),
         name=path.name.split(".", 1)[0],
         source=str(path),
-        header=header,
+        header=header | _place(image),
     )
+
+
+def _place(image: Any) -> dict[str, Any]:
+    """Return {"affine": rows of voxel to world in mm}, or nothing where the scan was not localised."""
+    affine = np.asarray(image.image.nibImage.affine, dtype=float)
+    if not np.isfinite(affine).all() or np.linalg.norm(affine[:3, :3], axis=0).max() >= _UNLOCALISED_MM:
+        return {}
+    return {"affine": tuple(tuple(float(value) for value in row) for row in affine)}
+
+
+def dimension_header(data: Acquisition, tag: str) -> Mapping[str, Any]:
+    """Return what the NIfTI-MRS header says of the elements of a dimension, for example of the edit conditions.
+
+    Parameters
+    ----------
+    data : Acquisition
+        Any.
+    tag : str
+        Such as "DIM_EDIT".
+
+    Returns
+    -------
+    mapping
+        For example {"EditCondition": ["ON", "OFF"]}; empty where the header says nothing.
+    """
+    for index in (5, 6, 7):
+        if data.header.get(f"dim_{index}") == tag:
+            return dict(data.header.get(f"dim_{index}_header") or {})
+    return {}
+
+
+def with_dimension_header(data: Acquisition, tag: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the header of the acquisition with another entry for a dimension."""
+    header = dict(data.header)
+    index = next((number for number in (5, 6, 7) if header.get(f"dim_{number}") == tag), 0)
+    if not index:
+        index = next((number for number in (5, 6, 7) if f"dim_{number}" not in header), 7)
+        header[f"dim_{index}"] = tag
+    header[f"dim_{index}_header"] = dict(entry)
+    return header
 
 
 def _tags(header: Mapping[str, Any], count: int) -> list[str]:
@@ -156,11 +198,14 @@ def _nifti_bytes(data: Spectrum | Acquisition, extra: dict[str, Any]) -> bytes:
     values, tags = _storage_layout(data)
     extension = Hdr_Ext(data.larmor_mhz, data.nucleus, dimensions=values.ndim)
     for index, tag in enumerate(tags):
-        extension.set_dim_info(index, tag)
+        entry = dimension_header(data, tag) if isinstance(data, Acquisition) else {}
+        extension.set_dim_info(index, tag, hdr=dict(entry) or None)
     known = {"EchoTime": data.echo_time_s, "RepetitionTime": data.repetition_time_s}
     for key, value in {**{k: v for k, v in known.items() if v is not None}, **extra}.items():
         extension.set_standard_def(key, value)
-    image = gen_nifti_mrs_hdr_ext(values, data.dwell_s, extension, no_conj=True)
+    place = data.header.get("affine") if isinstance(data, Acquisition) else None
+    affine = None if place is None else np.array(place)
+    image = gen_nifti_mrs_hdr_ext(values, data.dwell_s, extension, affine=affine, no_conj=True)
     return image.image.nibImage.to_bytes()
 
 

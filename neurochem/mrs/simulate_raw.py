@@ -314,4 +314,7 @@ def _acquisition(like: Spectrum, values: ComplexArray, edits: int, name: str = "
 
 def _edit_header(edits: int) -> Mapping[str, object]:
     """Return the header that names two edit conditions, as reading NIfTI-MRS gives it."""
-    return {"dimensions": {EDIT: {"EditCondition": ["ON", "OFF"]}}} if edits == 2 else {}
+    if edits != 2:
+        return {}
+    tags = {"dim_5": COIL, "dim_6": DYNAMIC, "dim_7": EDIT}
+    return {**tags, "dim_7_header": {"EditCondition": ["ON", "OFF"]}}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from neurochem.errors import InputError, unknown_name
+from neurochem.mrs.nifti import dimension_header
 from neurochem.mrs.preprocess.noise import NoiseLevel
 from neurochem.mrs.preprocess.state import STEPS, State, Trace
 from neurochem.mrs.preprocess.views import View, view_of
@@ -156,7 +157,8 @@ class Preprocessed:
     @property
     def edit_conditions(self) -> tuple[str, ...] | None:
         """Names of the edit conditions as the header gives them, for example ("ON", "OFF")."""
-        named = self.data.header.get("dimensions", {}).get(EDIT, {}).get("EditCondition")
+        named = dimension_header(self.data, EDIT).get("EditCondition")
+        named = named.get("Value") if isinstance(named, Mapping) else named
         return None if named is None or len(named) != self.data.size(EDIT) else tuple(str(name) for name in named)
 
     def water_amplitude(self) -> WaterAmplitude:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from neurochem.errors import InputError
+from neurochem.mrs.nifti import with_dimension_header
 from neurochem.mrs.preprocess.state import STEPS, Done, State, usable
 from neurochem.mrs.preprocess.transients import compared
 from neurochem.mrs.spectra import COIL, EDIT, Acquisition, frequency_axis, to_ppm
@@ -84,8 +85,8 @@ def edit_order(state: State, *, swap: bool | str = "auto") -> Done:
         return Done(state, what, {"naa_ratio": ratio})
     axis = data.dims.index(EDIT)
     values = np.flip(data.data, axis=axis) if exchange else data.data
-    named = dict(data.header.get("dimensions", {})) | {EDIT: {"EditCondition": ["ON", "OFF"]}}
-    changed = data.with_data(values, data.dims, header=dict(data.header) | {"dimensions": named})
+    header = with_dimension_header(data, EDIT, {"EditCondition": ["ON", "OFF"]})
+    changed = data.with_data(values, data.dims, header=header)
     weights = state.weights
     if weights is not None and exchange:
         weights = np.flip(weights, axis=axis)

@@ -1,0 +1,222 @@
+"""Vendor formats through the functions of spec2nii (not its command line): one converter a format."""
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurochem.errors import FileFormatError, InputError, MissingFileError
+
+# What a converter gives: NIfTI-MRS objects, and one name for each.
+Converted = tuple[Sequence[Any], Sequence[str]]
+Convert = Callable[[Sequence[Path], str | None], Converted]
+# spec2nii copies a Philips inversion time in milliseconds into a field of seconds; no real one is this long.
+_LONGEST_INVERSION_S = 20.0
+_DICOM_ENDINGS = {".dcm", ".ima", ".dicom"}
+
+
+def sdat(paths: Sequence[Path], part: str | None) -> Converted:
+    """Philips SDAT and SPAR, rows as transients."""
+    from spec2nii.Philips.philips import read_sdat_spar_pair, read_spar
+
+    path = paths[0]
+    data, spar = (
+        partner(path, suffix, "a Philips SDAT file is read with the SPAR file") for suffix in (".sdat", ".spar")
+    )
+    parameters = read_spar(spar)
+    missing = [key for key in ("samples", "rows", "synthesizer_frequency", "sample_frequency") if key not in parameters]
+    if missing:
+        msg = f"{spar}: field '{missing[0]}' is missing; give the SPAR file that the scanner wrote with {data.name}."
+        raise FileFormatError(msg)
+    expected, found = 8 * int(parameters["samples"]) * int(parameters["rows"]), data.stat().st_size
+    if expected != found:
+        msg = (
+            f"{data}: {found} bytes, but samples {parameters['samples']} x rows {parameters['rows']} in {spar.name} need "
+            f"{expected}; the file is truncated or belongs to another SPAR. Copy the pair again."
+        )
+        raise FileFormatError(msg)
+    images, names = read_sdat_spar_pair(data, spar, tags=[None, None, None])
+    for image in images:
+        _correct_philips(image, parameters)
+    return images, names
+
+
+def _correct_philips(image: Any, parameters: dict[str, Any]) -> None:
+    header = image.hdr_ext.to_dict()
+    inversion = header.get("InversionTime")
+    if inversion is not None and inversion > _LONGEST_INVERSION_S:
+        image.remove_hdr_field("InversionTime")
+        image.add_hdr_field("InversionTime", inversion / 1e3)
+    averages = parameters.get("averages")
+    if isinstance(averages, int) and averages > 0:
+        image.add_hdr_field("NumberOfTransients", averages * int(parameters["rows"]), doc="averages x rows of the SPAR")
+
+
+def data_list(paths: Sequence[Path], part: str | None) -> Converted:
+    """Philips .data, .list and .SPAR: single coils and transients."""
+    from spec2nii.Philips.philips_data_list import read_data_list_pair
+
+    needed = "Philips raw data are read with the .list and the .SPAR file"
+    data, index, spar = (partner(paths[0], suffix, needed) for suffix in (".data", ".list", ".spar"))
+    return read_data_list_pair(data, index, spar)
+
+
+def partner(path: Path, suffix: str, why: str) -> Path:
+    """Return the file of the same name with that suffix, in whichever case it is written.
+
+    Raises
+    ------
+    MissingFileError
+        If there is none.
+    """
+    for candidate in (path.with_suffix(suffix), path.with_suffix(suffix.upper())):
+        if candidate.is_file():
+            return candidate
+    msg = f"{path.with_suffix(suffix)}: no such file; {why} of the same name beside it. Copy it to {path.parent}."
+    raise MissingFileError(msg)
+
+
+def twix(paths: Sequence[Path], part: str | None) -> Converted:
+    """Siemens TWIX; `part` is the kind of its readouts ("image", "refscan", "noise", ...)."""
+    from mapvbvd import mapVBVD  # type: ignore[import-untyped] # ships no types
+    from spec2nii.Siemens.twixfunctions import process_twix
+
+    found = mapVBVD(paths[0], quiet=True)
+    # a multi-raid file starts with adjustment scans; the measurement is last
+    found = found[-1] if isinstance(found, list) else found
+    kinds = list(found.MDH_flags())
+    kind = part or "image"
+    if kind not in kinds:
+        msg = f"{paths[0]}: no part '{kind}'; it holds {', '.join(kinds) or 'nothing'}. Give one of these as part=..."
+        raise InputError(msg)
+    overrides = {"dims": (None, None, None), "tags": (None, None, None)}
+    images, _ = process_twix(found, None, paths[0].name, kind, overrides, quiet=True, verbose=False)
+    return images, [kind] * len(images)
+
+
+def pfile(paths: Sequence[Path], part: str | None) -> Converted:
+    """GE P-file."""
+    from spec2nii.GE.ge_pfile import read_pfile
+
+    return read_pfile(paths[0], None)
+
+
+def rda(paths: Sequence[Path], part: str | None) -> Converted:
+    """Siemens RDA."""
+    from spec2nii.Siemens.rda import convert_rda
+
+    return convert_rda(paths[0], None, False)
+
+
+def jmrui(paths: Sequence[Path], part: str | None) -> Converted:
+    """jMRUI, text or binary; its frames are transients."""
+    from spec2nii.jmrui import jmrui_format
+
+    images, names = jmrui_format(Namespace(file=paths[0], affine=None, fileout=None))
+    for image in images:
+        if image.ndim > 4:
+            image.set_dim_tag(4, "DIM_DYN")
+    return images, names
+
+
+def bruker(paths: Sequence[Path], part: str | None) -> Converted:
+    """Bruker: the raw `fid` or `rawdata.job0`, else the reconstructed `2dseq`; `part` names one of the three."""
+    from spec2nii.bruker import read_bruker
+
+    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    modes = {"fid": ("FID", "fid"), "rawdata": ("RAWDATA", "rawdata.job0"), "2dseq": ("2DSEQ", "2dseq")}
+    if paths[0].is_file():
+        wanted = [key for key, (_, name) in modes.items() if paths[0].name.startswith(name)]
+    else:
+        wanted = [part] if part in modes else [key for key, (_, name) in modes.items() if any(folder.rglob(name))]
+    if not wanted:
+        msg = f"{folder}: holds no Bruker fid, rawdata.job0 or 2dseq. Give the folder of one scan."
+        raise MissingFileError(msg)
+    options = {"query": [], "dump_headers": False, "fileout": None, "zeropad": False, "nospectrum": False}
+    return read_bruker(Namespace(file=str(paths[0]), mode=modes[wanted[0]][0], **options))
+
+
+def varian(paths: Sequence[Path], part: str | None) -> Converted:
+    """Varian / Agilent `.fid` folder.
+
+    Its echo time is left out: spec2nii takes a pulse width for it, and the unit of `te` differs among sequences.
+    """
+    from spec2nii.varian import read_procpar
+    from spec2nii.varian_importer import read_varian
+
+    folder = paths[0] if paths[0].is_dir() else paths[0].parent
+    for name in ("fid", "procpar"):
+        if not (folder / name).is_file():
+            msg = f"{folder / name}: no such file; a Varian scan is a folder that holds fid and procpar. Copy both."
+            raise MissingFileError(msg)
+    known = read_procpar(str(folder / "procpar"))
+    missing = [key for key in ("sw", "sfrq", "tn", "rcvrs", "arraydim", "tr", "seqfil") if key not in known]
+    if missing:
+        msg = f"{folder / 'procpar'}: parameter '{missing[0]}' is missing; spec2nii needs it. Copy the folder again."
+        raise FileFormatError(msg)
+    images, names = read_varian(Namespace(file=str(folder), fileout=None, tag6="DIM_DYN", dump_headers=False))
+    for image in images:
+        image.remove_hdr_field("EchoTime")
+    return images, names
+
+
+def dicom(paths: Sequence[Path], part: str | None) -> Converted:
+    """Siemens, Philips or UIH DICOM, one file or all files of one series."""
+    maker = _maker(paths[0])
+    if "siemens" in maker:
+        from spec2nii.Siemens.dicomfunctions import multi_file_dicom
+    elif "uih" in maker or "united imaging" in maker:
+        from spec2nii.uih import multi_file_dicom
+    elif "philips" in maker:
+        from spec2nii.Philips.philips_dcm import multi_file_dicom
+    else:
+        msg = f"{paths[0]}: DICOM of manufacturer '{maker}'; allowed are Siemens, Philips and UIH. Convert it with spec2nii."
+        raise FileFormatError(msg)
+    return multi_file_dicom(list(paths), None, "DIM_DYN" if len(paths) > 1 else None, False)
+
+
+def _maker(path: Path) -> str:
+    import pydicom
+
+    try:
+        return str(pydicom.dcmread(path, stop_before_pixels=True).Manufacturer).casefold()
+    except (pydicom.errors.InvalidDicomError, AttributeError) as error:
+        known = ", ".join(
+            [".nii", ".nii.gz", ".raw", ".h2o", *sorted(CONVERTERS), "DICOM", "folders of Bruker and Varian"]
+        )
+        msg = f"{path}: not a format of MR spectroscopy that is known here; allowed: {known}. Convert it with spec2nii."
+        raise FileFormatError(msg) from error
+
+
+def files_of(folder: Path) -> tuple[str, Convert, tuple[Path, ...]]:
+    """Return format, converter and files of a folder: Bruker, Varian, or the DICOM files of one series.
+
+    Raises
+    ------
+    FileFormatError
+        If it holds nothing that is known.
+    """
+    if (folder / "procpar").is_file():
+        return "Varian", varian, (folder,)
+    if (folder / "method").is_file() or (folder / "acqp").is_file() or (folder / "visu_pars").is_file():
+        return "Bruker", bruker, (folder,)
+    found = sorted(file for file in folder.iterdir() if file.suffix.casefold() in _DICOM_ENDINGS)
+    if found:
+        return "DICOM", dicom, tuple(found)
+    msg = (
+        f"{folder}: a folder, but not that of a Bruker scan (method), of a Varian scan (procpar) or of DICOM files "
+        "(.dcm, .ima). Give a file of the scan."
+    )
+    raise FileFormatError(msg)
+
+
+CONVERTERS: dict[str, tuple[str, Convert]] = {
+    ".sdat": ("Philips SDAT/SPAR", sdat), ".spar": ("Philips SDAT/SPAR", sdat),
+    ".data": ("Philips data/list", data_list), ".list": ("Philips data/list", data_list),
+    ".dat": ("Siemens TWIX", twix), ".7": ("GE P-file", pfile), ".rda": ("Siemens RDA", rda),
+    ".dcm": ("DICOM", dicom), ".ima": ("Siemens DICOM", dicom), ".mrui": ("jMRUI", jmrui), ".txt": ("jMRUI text", jmrui),
+}  # fmt: skip
+# Files without an ending of their own.
+BY_NAME: dict[str, tuple[str, Convert]] = {
+    "fid": ("Bruker", bruker), "rawdata.job0": ("Bruker", bruker), "2dseq": ("Bruker", bruker),
+}  # fmt: skip
