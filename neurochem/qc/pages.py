@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -22,6 +22,26 @@ _DPI, _TALL_DPI, _TALL_INCHES = 96, 64, 14.0
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """A figure with its text and the address of the numbers it was drawn from.
+
+    Attributes
+    ----------
+    figure : Figure
+        What to show.
+    caption, alt : str
+        For those who see it, and for those who do not.
+    data : str
+        Relative address of a table; empty for none.
+    """
+
+    figure: "Figure"
+    caption: str
+    alt: str
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What a study page says of outcome.
 
@@ -31,13 +51,38 @@ class Findings:
         Outcome models, each with an estimate "slope".
     sentences : sequence of str
         One text a model, in the same order.
-    forest : Figure or None
-        Their forest plot.
+    headline : str
+        One sentence before everything.
+    summary : sequence of mapping
+        One row a question in plain words: question, found, size, certainty, noise.
+    meanings : mapping of str to str
+        What the words for certainty mean.
+    flow : sequence of (str, int)
+        People, those left out with the reason, those analysed.
+    moderations : ResultSet or None
+        Arm-by-marker models, each with an estimate "interaction".
+    moderation_sentences : sequence of str
+        One text each.
+    limits, methods : sequence of str
+        What may not be concluded, and what was done.
+    checklist : sequence of mapping
+        Items of a reporting checklist: item, part, topic, answer, state.
+    panels : sequence of Panel
+        Figures.
     """
 
     results: ResultSet | None = None
     sentences: Sequence[str] = ()
-    forest: "Figure | None" = None
+    headline: str = ""
+    summary: Sequence[Mapping[str, str]] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    flow: Sequence[tuple[str, int]] = ()
+    moderations: ResultSet | None = None
+    moderation_sentences: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    methods: Sequence[str] = ()
+    checklist: Sequence[Mapping[str, str]] = ()
+    panels: Sequence[Panel] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +241,7 @@ def study_page(
     str
         HTML in one file.
     """
-    from neurochem.qc.summary import association_table, marker_summary
+    from neurochem.qc.summary import association_table, marker_summary, moderation_table
 
     found = findings or Findings()
     return _render(
@@ -206,8 +251,19 @@ def study_page(
         notes=list(notes),
         associations=association_table(found.results),
         sentences=list(zip(found.results or (), found.sentences, strict=False)),
-        image="" if found.forest is None else _image(found.forest),
-        alt=f"Forest plot, one row a marker with slope and 95 % interval: {', '.join(found.results or ())}.",
+        headline=found.headline,
+        summary=list(found.summary),
+        meanings=list(found.meanings.items()),
+        flow=list(found.flow),
+        moderations=moderation_table(found.moderations),
+        moderation_sentences=list(zip(found.moderations or (), found.moderation_sentences, strict=False)),
+        limits=list(found.limits),
+        methods=list(found.methods),
+        checklist=list(found.checklist),
+        panels=[
+            {"image": _image(panel.figure), "caption": panel.caption, "alt": panel.alt, "data": panel.data}
+            for panel in found.panels
+        ],
         markers=marker_summary(markers),
         scans=list(scans),
     )

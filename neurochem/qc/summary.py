@@ -77,6 +77,27 @@ def _association_row(name: str, fit: FitResult) -> list[str]:
     return [name, value_with_error(slope), interval_text(slope), slope.unit or DASH, count, *p_values, state]
 
 
+def moderation_table(moderations: ResultSet | None) -> dict[str, Any]:
+    """Return the table of arm-by-marker models: interaction with interval and p, and the slope in each arm."""
+    if not moderations:
+        return {"heads": [], "rows": []}
+    fits = list(moderations.values())
+    arms = next((fit.settings["arms"] for fit in fits), ["", ""])
+    heads = ["marker", *(f"slope in {arm}" for arm in arms), "difference of slopes", "95 % interval", "unit", "n", "p",
+             "p (Holm)", "verdict"]  # fmt: skip
+    rows = []
+    for name, fit in moderations.items():
+        found = fit["interaction"]
+        state = "failed" if fit.failed else "flagged" if fit.flagged("interaction") else "ok"
+        slopes = [value_with_error(fit[f"slope[{arm}]"]) for arm in arms]
+        p_values = [p_text(fit.diagnostics.get(key, math.nan)) for key in ("p_value", "p_holm")]
+        count = f"{fit.diagnostics['n']:.0f}"
+        rows.append(
+            [name, *slopes, value_with_error(found), interval_text(found), found.unit or DASH, count, *p_values, state]
+        )
+    return {"heads": heads, "rows": rows}
+
+
 def p_text(value: float) -> str:
     """Return a p value as it is reported.
 

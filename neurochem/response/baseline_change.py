@@ -289,6 +289,6 @@ def plot_regression_to_mean(
                     label=f"noise taken out, slope {true:.2f}")  # fmt: skip
     ax.set_xlabel(label(f"{name} at baseline", unit))
     ax.set_ylabel(label(f"change of {name}", unit))
-    ax.set_title("Change falls with the baseline by regression to the mean alone", fontsize=10, loc="left")
+    ax.set_title("Change and its baseline: the dashed line is regression to the mean alone", fontsize=10, loc="left")
     ax.legend(frameon=False, fontsize=8)
     return ax

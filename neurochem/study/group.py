@@ -1,6 +1,6 @@
 """The group level: markers and outcome to a table, a forest plot, text, and the study page."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,9 @@ from neurochem import qc, response
 from neurochem.errors import MissingFileError
 from neurochem.figures import save_figure
 from neurochem.naming import MARKERS_FILE, write_text
-from neurochem.results import ResultSet
+from neurochem.response.report import OutcomeReport, ReportFigure, headline, outcome_report
+from neurochem.response.report.findings import MEANINGS
+from neurochem.results import FitResult, ResultSet
 from neurochem.study.bids import check_dataset
 from neurochem.study.config import Config, ResponseConfig
 from neurochem.study.derivatives import (
@@ -24,7 +26,7 @@ from neurochem.study.participants import check_folders
 from neurochem.study.provenance import command_text, write_provenance
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    import pandas as pd
 
 GROUP_FOLDER = "group"
 _COLUMNS: dict[str, dict[str, Any]] = {
@@ -48,6 +50,33 @@ _COLUMNS: dict[str, dict[str, Any]] = {
     "flags": {"Description": "Names of the warnings"},
 }
 
+_MODERATION_COLUMNS: dict[str, dict[str, Any]] = {
+    "name": {"Description": "Marker and region at baseline"},
+    "reference": {"Description": "Arm that the other is compared with"},
+    "other": {"Description": "The other arm"},
+    "randomized": {"Description": "Whether every patient's arm was assigned at random"},
+    "n": {"Description": "People in the model"},
+    "interaction": {"Description": "Change of the arm difference a unit of the marker"},
+    "stderr": {"Description": "Standard error of the interaction"},
+    "unit": {"Description": "Unit of interaction and slope"},
+    "low95": {"Description": "Lower end of the 95 % interval of the interaction"},
+    "high95": {"Description": "Upper end of the 95 % interval of the interaction"},
+    "p": {"Description": "Two-sided p of the interaction"},
+    "p_holm": {"Description": "p adjusted for the number of interactions by Holm's method"},
+    "prognostic_slope": {"Description": "Mean of both arms' slopes"},
+    "prognostic_stderr": {"Description": "Its standard error"},
+    "p_prognostic": {"Description": "Two-sided p of the mean slope"},
+    "success": {"Description": "Whether the model can be used"},
+    "flags": {"Description": "Names of the warnings"},
+}
+_CHECKLIST_COLUMNS: dict[str, dict[str, Any]] = {
+    "item": {"Description": "Number of the item, after TRIPOD+AI"},
+    "part": {"Description": "Part of the paper"},
+    "topic": {"Description": "What to report"},
+    "answer": {"Description": "What is known here"},
+    "state": {"Description": "filled, authors (to be filled in) or not applicable"},
+}
+
 
 @dataclass(frozen=True, slots=True)
 class GroupReport:
@@ -63,12 +92,15 @@ class GroupReport:
         What a reader of the cohort must know.
     written : tuple of Path
         Files, relative to the output folder.
+    moderations : ResultSet
+        Arm by marker for each baseline marker; empty where there are not two arms.
     """
 
     results: ResultSet
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
     written: tuple[Path, ...]
+    moderations: ResultSet = field(default_factory=lambda: ResultSet({}))
 
 
 def run_group(bids_dir: str | Path, out_dir: str | Path, *, config: Config) -> GroupReport:
@@ -103,10 +135,12 @@ def run_group(bids_dir: str | Path, out_dir: str | Path, *, config: Config) -> G
     merge_markers(out)
     cohort = response.read_cohort(bids, out)
     results = associate_family(cohort, config.response)
-    sentences = tuple(response.describe(fit) for fit in results.values())
     notes = tuple(str(problem) for problem in cohort.warnings)
-    written = _write(bids, out, config, GroupReport(results, sentences, notes, ()))
-    return GroupReport(results, sentences, notes, tuple(path.relative_to(out) for path in written))
+    found = outcome_report(cohort, results)
+    written = _write(bids, out, config, found, notes)
+    return GroupReport(
+        results, found.sentences, notes, tuple(path.relative_to(out) for path in written), found.moderations
+    )
 
 
 def associate_family(cohort: response.Cohort, settings: ResponseConfig) -> ResultSet:
@@ -124,44 +158,78 @@ def associate_family(cohort: response.Cohort, settings: ResponseConfig) -> Resul
     )
 
 
-def _write(bids: Path, out: Path, config: Config, report: GroupReport) -> list[Path]:
-    """Write table, fits, text, forest plot and study page; return their paths."""
+def _write(bids: Path, out: Path, config: Config, report: OutcomeReport, notes: tuple[str, ...]) -> list[Path]:
+    """Write tables, fits, text, figures with their data, and the study page; return their paths."""
     folder = out / GROUP_FOLDER
-    results = report.results
+    results = report.associations
     written = write_dataset_files(out, source_name=dataset_name(bids))
-    rows = response.family_frame(results).to_dict("records")
-    named = [{str(key): value for key, value in row.items()} for row in rows]
     facts = {"Configuration": config.record()["response"]}
-    written += write_table(folder / "association.tsv", named, descriptions=_COLUMNS, facts=facts)
+    rows = _records(response.family_frame(results))
+    written += write_table(folder / "association.tsv", rows, descriptions=_COLUMNS, facts=facts)
     written.append(write_fits(folder / "association_fit.json", list(results.values())))
-    written.append(write_text(folder / "association.txt", _text(report)))
-    forest = _forest(results)
-    if forest is not None:
-        written.append(save_figure(forest, folder / "association_forest.png"))
+    written.append(write_text(folder / "association.txt", _text(report, notes)))
+    if report.moderations:
+        rows = [_moderation_row(name, fit) for name, fit in report.moderations.items()]
+        written += write_table(folder / "moderation.tsv", rows, descriptions=_MODERATION_COLUMNS, facts=facts)
+        written.append(write_fits(folder / "moderation_fit.json", list(report.moderations.values())))
+    if report.checklist:
+        written += write_table(folder / "checklist.tsv", report.checklist, descriptions=_CHECKLIST_COLUMNS)
+    for item in report.figures:
+        written += _write_figure(folder, item)
     written.append(write_provenance(out, level="group", command=command_text("group"), config=config.record()))
-    written.append(
-        write_index(
-            out,
-            read_rows(out / MARKERS_FILE),
-            title=dataset_name(bids),
-            notes=report.warnings,
-            findings=qc.Findings(results, report.sentences, forest),
-        )
-    )
+    markers = read_rows(out / MARKERS_FILE)
+    written.append(write_index(out, markers, title=dataset_name(bids), notes=notes, findings=_findings(report)))
     return written
 
 
-def _forest(results: ResultSet) -> "Figure | None":
-    if not results or all(fit.failed for fit in results.values()):
-        return None
-    from matplotlib.figure import Figure
-
-    drawn = Figure(figsize=(10.5, 1.3 + 0.42 * len(results)), layout="constrained")
-    response.plot_forest(results, drawn.add_subplot())
-    return drawn
+def _records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _text(report: GroupReport) -> str:
-    parts = [f"{name}: {sentence}" for name, sentence in zip(report.results, report.sentences, strict=True)]
-    parts += [f"Note on the cohort: {warning}" for warning in report.warnings]
+def _write_figure(folder: Path, item: ReportFigure) -> list[Path]:
+    """Write a figure and, beside it, the numbers it was drawn from."""
+    path = folder / f"association_{item.name}.png" if item.name == "forest" else folder / f"{item.name}.png"
+    described = {str(name): {"Description": f"{name} as drawn in {path.name}"} for name in item.data.columns}
+    return [
+        save_figure(item.figure, path),
+        *write_table(path.with_suffix(".tsv"), _records(item.data), descriptions=described),
+    ]
+
+
+def _findings(report: OutcomeReport) -> qc.Findings:
+    panels = []
+    for item in report.figures:
+        stem = f"association_{item.name}" if item.name == "forest" else item.name
+        panels.append(qc.Panel(item.figure, item.caption, item.alt, f"{GROUP_FOLDER}/{stem}.tsv"))
+    return qc.Findings(
+        results=report.associations, sentences=report.sentences, headline=headline(report.associations),
+        summary=report.findings, meanings=MEANINGS,
+        flow=report.flow, moderations=report.moderations, moderation_sentences=report.moderation_sentences,
+        limits=report.limits, methods=report.methods, checklist=report.checklist, panels=panels,
+    )  # fmt: skip
+
+
+def _moderation_row(name: str, fit: FitResult) -> dict[str, Any]:
+    """Return one line of moderation.tsv."""
+    found, common = fit["interaction"], fit["prognostic_slope"]
+    low, high = found.interval()
+    return {
+        "name": name, "reference": fit.settings["arms"][0], "other": fit.settings["arms"][1],
+        "randomized": fit.settings["randomized"], "n": int(fit.diagnostics["n"]), "interaction": found.value,
+        "stderr": found.stderr, "unit": found.unit, "low95": low, "high95": high, "p": fit.diagnostics["p_value"],
+        "p_holm": fit.diagnostics["p_holm"], "prognostic_slope": common.value, "prognostic_stderr": common.stderr,
+        "p_prognostic": fit.diagnostics["p_prognostic"], "success": fit.success,
+        "flags": ";".join(flag.name for flag in fit.flags),
+    }  # fmt: skip
+
+
+def _text(report: OutcomeReport, notes: tuple[str, ...]) -> str:
+    pairs = [
+        *zip(report.associations, report.sentences, strict=True),
+        *zip((f"{name} by arm" for name in report.moderations), report.moderation_sentences, strict=True),
+    ]
+    parts = [f"{name}: {sentence}" for name, sentence in pairs]
+    parts += [f"Not to be concluded: {text}" for text in report.limits]
+    parts += [f"Methods: {text}" for text in report.methods]
+    parts += [f"Note on the cohort: {warning}" for warning in notes]
     return "\n\n".join(parts) + "\n"

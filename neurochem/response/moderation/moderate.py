@@ -223,7 +223,7 @@ def _fit(data: _Rows, error: str, robust: str, settings: Mapping[str, Any]) -> F
     }  # fmt: skip
     return FitResult(
         model="moderation", name=data.name, estimates=_estimates(data, found, centre), flags=tuple(flags),
-        axis=Axis(data.marker, data.labels[1], data.marker_unit, data.labels[0], data.outcome_unit),
+        axis=Axis(data.marker, data.labels[1], str(settings.get("marker_unit", "")), data.labels[0], data.outcome_unit),
         data=data.outcome, fitted=found.fitted, diagnostics=diagnostics, settings=record,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = ("association", "moderation", "arm")
 _BLOCK = 4_000_000
-_GRID = (0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
+_GRID = (0.08, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _SMALLEST = 16
 
 
@@ -144,7 +144,7 @@ class StudyPlan:
         )
         beside.set_ylim(0.0)
         lines = [*ax.get_lines()[:1], *beside.get_lines()]
-        ax.legend(lines, [str(line.get_label()) for line in lines], frameon=False, fontsize=8, loc="center right")
+        ax.legend(lines, [str(line.get_label()) for line in lines], frameon=False, fontsize=8, loc="lower right")
         title = f"{self.question}: {self.effect:g} points per SD, reliability {self.reliability:.2f}"
         ax.set_title(title if self.question != "arm" else f"arm: {self.effect:g} points", fontsize=10, loc="left")
         return ax

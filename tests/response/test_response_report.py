@@ -1,0 +1,152 @@
+"""The report of a study: plain rows, methods from the record, limits, checklist, figures with their data."""
+
+import numpy as np
+import pytest
+from cohort_a24 import a24_cohort, a24_frame
+from small_study import small_study
+
+from neurochem.response import associate_all
+from neurochem.response.report import (
+    CHECKLIST,
+    checklist_rows,
+    finding_rows,
+    flow_rows,
+    headline,
+    limit_sentences,
+    methods_paragraphs,
+    outcome_report,
+)
+from neurochem.response.report.findings import CLEAR, NOT_SHOWN, UNKNOWN, certainty, per_sd
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return small_study(np.random.default_rng(2), patients=30).read(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def report(cohort):
+    return outcome_report(cohort, associate_all(cohort, outcome="madrs", covariates=["age"]))
+
+
+def test_findings_come_in_plain_words_the_clearest_first(report):
+    words = [row["certainty"] for row in report.findings]
+    order = ["clear", "suggestive", "not shown", "cannot be estimated"]
+    assert words == sorted(words, key=order.index)
+    first = report.findings[0]
+    assert first["question"] == "BPND midbrain (baseline)"
+    assert first["found"] == "higher values go with a better outcome"
+    assert "points per SD" in first["size"]
+    assert "of the spread is noise; corrected" in first["noise"]
+    assert headline(report.associations).startswith("4 questions were asked of 30 patients: ")
+    assert headline({}) == ""
+
+
+def test_the_size_is_the_slope_times_the_spread_of_the_true_marker(report):
+    fit = report.associations["BPND midbrain (baseline)"]
+    value, low, high = per_sd(fit)
+    marker = np.array([float(v) for v in fit.settings["rows"]["marker"]])
+    true_sd = np.sqrt(marker.var(ddof=1) - 0.10**2)
+    # the likelihood's own variance of the true marker divides by n; the error is 0.10 for everyone
+    assert value == pytest.approx(fit["slope"].value * true_sd, rel=0.05)
+    assert low < value < high
+
+
+def test_nothing_shown_says_what_is_left_open():
+    rng = np.random.default_rng(3)
+    frame = a24_frame().assign(bp=1.4 + 0.2 * rng.standard_normal(24))
+    fits = associate_all(a24_cohort(frame), outcome="hamd17")
+    row = finding_rows(fits)[0]
+    if row["certainty"] == NOT_SHOWN:
+        assert "is not ruled out" in row["found"] or "is unlikely" in row["found"]
+    assert row["certainty"] in {NOT_SHOWN, UNKNOWN}
+
+
+def test_a_response_model_is_reported_as_odds():
+    fits = associate_all(a24_cohort(), outcome="hamd17", outcome_type="response")
+    row = finding_rows(fits)[0]
+    assert "log-odds" in row["size"] or row["certainty"] == UNKNOWN
+
+
+def test_methods_say_what_was_done_and_nothing_else(cohort, report):
+    text = " ".join(report.methods)
+    assert "30 patients in 2 arms (placebo 15, ssri 15; assignment not at random, or not stated) at 2 sites" in text
+    assert "adjusted for baseline score, arm, age" in text
+    assert "full maximum likelihood" in text
+    assert "The family was 4 tests" in text
+    assert "no variance between days was added" in text
+    naive = associate_all(cohort, outcome="madrs", at=("baseline",), error="none", test_retest_sd=0.1)
+    other = " ".join(methods_paragraphs(cohort, naive))
+    assert "were not carried into the slope" in other
+    assert "models of change" not in other
+    assert methods_paragraphs(cohort, {}) == []
+
+
+def test_limits_fit_the_study(cohort, report):
+    text = " ".join(report.limits)
+    assert "predicts the outcome of a patient" in text
+    assert "arms were not assigned at random" in text
+    assert "with 30 patients" in text
+    assert "lower bounds" in text
+    one = a24_cohort(a24_frame().assign(arm="ssri", randomized="true"))
+    alone = " ".join(limit_sentences(one, associate_all(one, outcome="hamd17")))
+    assert "there is one arm only" in alone
+    assert "lower bounds" not in alone
+
+
+def test_arms_are_compared_for_each_baseline_marker_as_a_family_of_their_own(report):
+    assert list(report.moderations) == ["BPND midbrain", "Glx"]
+    for fit in report.moderations.values():
+        assert fit.settings["family"]["size"] == 2
+        assert fit.diagnostics["p_holm"] >= fit.diagnostics["p_value"]
+        assert "age" in fit.settings["terms"]
+    one = a24_cohort(a24_frame().assign(arm="ssri"))
+    assert len(outcome_report(one, associate_all(one, outcome="hamd17")).moderations) == 0
+
+
+def test_the_checklist_has_every_item_and_leaves_to_authors_what_only_they_know(cohort, report):
+    assert [row["item"] for row in report.checklist] == [str(i) for i in range(1, 28)]
+    states = {row["item"]: row["state"] for row in report.checklist}
+    assert {states[item] for item in ("12", "20", "21", "26")} == {"filled"}
+    assert {states[item] for item in ("1", "17", "19")} == {"authors"}
+    assert states["22"] == "not applicable"
+    own = checklist_rows(cohort, report.associations, methods="m", limits="l", prediction={"22": "the equation"})
+    assert own[21]["answer"] == "the equation"
+    assert len(CHECKLIST) == 27
+
+
+def test_people_who_were_left_out_are_counted_with_the_reason(tmp_path):
+    study = small_study(np.random.default_rng(2), patients=20)
+    study.madrs[1] = {**study.madrs[1], "score": "n/a"}
+    cohort = study.read(tmp_path)
+    rows = flow_rows(next(iter(associate_all(cohort, outcome="madrs").values())))
+    assert rows == [
+        ("patients in the study", 20), ("left out: madrs score missing at week8", 1), ("analysed", 19),
+    ]  # fmt: skip
+
+
+def test_every_figure_has_its_data(report):
+    names = [item.name for item in report.figures]
+    assert names[0] == "forest"
+    assert "association_bpnd-midbrain-baseline" in names
+    assert any(name.startswith("moderation_") for name in names)
+    assert names[-1] == "regression-to-mean"
+    assert len(set(names)) == len(names)
+    for item in report.figures:
+        assert len(item.data) > 1
+        assert item.caption
+        assert item.alt
+    scatter = next(item for item in report.figures if item.name == "association_bpnd-midbrain-baseline")
+    assert len(scatter.data) == 30
+
+
+def test_a_failed_or_endless_fit_has_no_answer():
+    frame = a24_frame()
+    frame["bp"] = 1.4
+    frame.loc[0, "bp"] = 1.5
+    frame["se"] = 0.5
+    fits = associate_all(a24_cohort(frame), outcome="hamd17")
+    fit = next(iter(fits.values()))
+    assert certainty(fit) in {UNKNOWN, NOT_SHOWN}
+    assert CLEAR not in {row["certainty"] for row in finding_rows(fits)}
+    outcome_report(a24_cohort(frame), fits)
