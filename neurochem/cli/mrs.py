@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from neurochem.cli.mrs_basis import add_basis, add_check
+from neurochem.cli.mrs_process import add_process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the table of concentrations as LCModel does; .csv for its spreadsheet",
     )
     fit.add_argument("--figure", type=Path, metavar="X.png", help="draw the fit and its components")
+    add_process(actions)
     add_basis(actions)
     add_check(actions)
 

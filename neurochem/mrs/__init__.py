@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
+from neurochem.mrs.edited import EditedSpectra, edited_spectra, fit_edited
 from neurochem.mrs.fit import fit
 from neurochem.mrs.imaging.fitting import fit_image
 from neurochem.mrs.imaging.maps import MetaboliteMap, MetaboliteMaps
@@ -21,6 +22,7 @@ from neurochem.mrs.quantify import Timing, quantify, water_scaled
 from neurochem.mrs.ratios import SoftRatio
 from neurochem.mrs.read import read, read_raw
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
+from neurochem.mrs.reporting import MinimumReport, report_mrsinmrs
 from neurochem.mrs.resonances import resonance_basis, resonance_names
 from neurochem.mrs.sequences import slice_pulse
 from neurochem.mrs.simulate import simulate, simulate_water
@@ -41,10 +43,12 @@ __all__ = [
     "Acquisition",
     "Basis",
     "EditedBasis",
+    "EditedSpectra",
     "LCModelControl",
     "MeasuredMacromolecules",
     "MetaboliteMap",
     "MetaboliteMaps",
+    "MinimumReport",
     "Molecule",
     "Preprocessed",
     "Relaxation",
@@ -61,7 +65,9 @@ __all__ = [
     "bootstrap",
     "correlation",
     "dual_band",
+    "edited_spectra",
     "fit",
+    "fit_edited",
     "fit_image",
     "fit_series",
     "label_map",
@@ -85,6 +91,7 @@ __all__ = [
     "read_spin_systems",
     "relaxation_set",
     "relaxation_sets",
+    "report_mrsinmrs",
     "resonance_basis",
     "resonance_names",
     "sample",

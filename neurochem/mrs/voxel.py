@@ -69,7 +69,7 @@ def voxel_affine(source: Any) -> FloatArray:
         If the file cannot be read, or holds no voxel with a place.
     """
     if isinstance(source, str | Path):
-        image = _load(source)
+        image = load_image(source)
     elif hasattr(source, "affine"):
         image = source
     else:
@@ -95,7 +95,14 @@ def _check_affine(affine: FloatArray, where: str) -> None:
         raise InputError(msg)
 
 
-def _load(path: str | Path) -> Any:
+def load_image(path: str | Path) -> Any:
+    """Open a NIfTI image without reading its data.
+
+    Raises
+    ------
+    MissingFileError, FileFormatError
+        If there is no such file, or it is not an image.
+    """
     import nibabel
     from nibabel.filebasedimages import ImageFileError
 
@@ -179,7 +186,7 @@ def _grid(image: Any) -> tuple[tuple[int, int, int], FloatArray, str]:
         shape, affine = image
         where = "the image"
     else:
-        loaded = _load(image) if isinstance(image, str | Path) else image
+        loaded = load_image(image) if isinstance(image, str | Path) else image
         shape, affine = loaded.shape, loaded.affine
         where = str(image) if isinstance(image, str | Path) else "the image"
     affine = np.array(affine, dtype=float)
@@ -239,7 +246,7 @@ def tissue_from_maps(voxel: Any, gm: Any, wm: Any, csf: Any = None) -> TissueSha
     for name, source in (("gm", gm), ("wm", wm), ("csf", csf)):
         if source is None:
             continue
-        loaded = _load(source) if isinstance(source, str | Path) else source
+        loaded = load_image(source) if isinstance(source, str | Path) else source
         where = str(source) if isinstance(source, str | Path) else f"the {name} map"
         if mask is None or not _same_grid(mask, loaded):
             mask = voxel_mask(voxel, loaded)
@@ -306,6 +313,6 @@ def label_map(labels: Any, chosen: ArrayLike) -> Any:
     """
     import nibabel
 
-    image = _load(labels) if isinstance(labels, str | Path) else labels
+    image = load_image(labels) if isinstance(labels, str | Path) else labels
     inside = np.isin(np.asarray(image.dataobj), np.asarray(chosen))
     return nibabel.Nifti1Image(inside.astype(np.uint8), image.affine)
