@@ -12,6 +12,7 @@ Converted = tuple[Sequence[Any], Sequence[str]]
 Convert = Callable[[Sequence[Path], str | None], Converted]
 # spec2nii copies a Philips inversion time in milliseconds into a field of seconds; no real one is this long.
 _LONGEST_INVERSION_S = 20.0
+_LARGEST_MHZ = 1e5
 _DICOM_ENDINGS = {".dcm", ".ima", ".dicom"}
 
 
@@ -116,6 +117,10 @@ def jmrui(paths: Sequence[Path], part: str | None) -> Converted:
     for image in images:
         if image.ndim > 4:
             image.set_dim_tag(4, "DIM_DYN")
+        # spec2nii takes the Hz of the binary file for MHz
+        frequency = float(image.spectrometer_frequency[0])
+        if frequency > _LARGEST_MHZ:
+            image.hdr_ext.SpectrometerFrequency = [frequency / 1e6]
     return images, names
 
 

@@ -57,8 +57,16 @@ def from_nifti_mrs(image: Any, path: Path) -> Acquisition:
         nucleus=str(np.atleast_1d(header["ResonantNucleus"])[0]),
         name=path.name.split(".", 1)[0],
         source=str(path),
-        header=header | _place(image),
+        header=_plain(header) | _place(image),
     )
+
+
+def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the header with fields that are no part of the standard as values, their descriptions left out."""
+    return {
+        key: value["Value"] if isinstance(value, Mapping) and set(value) == {"Value", "Description"} else value
+        for key, value in header.items()
+    }
 
 
 def _place(image: Any) -> dict[str, Any]:
