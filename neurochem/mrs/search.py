@@ -32,6 +32,8 @@ from neurochem.units import ComplexArray, FloatArray
 FIRST_DIMENSION_PER_PPM = 4.0
 # Steps of the first search; the last one has the solver's own limit, richer models one in between.
 _FIRST_ITERATIONS, _LAST_ITERATIONS, _RICHER_ITERATIONS = 5, 200, 60
+# Promised fall of the cost at which the first search may stop: the baseline is chosen no better for more.
+_FIRST_GAIN = 0.5
 # Promised fall of the cost at which the search of a richer model may stop: far below what decides for or against it.
 _RICHER_GAIN = 0.1
 # Share of the greatest promise that another one must reach to be tried in the same round.
@@ -124,9 +126,9 @@ def search(setup: Setup, options: FitOptions) -> Found:
     size = FIRST_DIMENSION_PER_PPM if size is None else size
     first = _problem(setup, setup.baseline(options.baseline, size), None, 1.0)
     mixed, *pure = starts(setup)
-    start = _run(first, setup, [mixed], _FIRST_ITERATIONS)
+    start = _run(first, setup, [mixed], _FIRST_ITERATIONS, _FIRST_GAIN)
     if start.cost > SUSPICIOUS_MISFIT * 2.0 * setup.data.size:
-        start = _run(first, setup, [start.parameters, *pure], _FIRST_ITERATIONS)
+        start = _run(first, setup, [start.parameters, *pure], _FIRST_ITERATIONS, _FIRST_GAIN)
     stage = _with_lipids(_stage(setup, options, first, start.parameters), first, options)
     return _enriched(_settled(stage, options), options)
 
