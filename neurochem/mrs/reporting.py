@@ -61,7 +61,9 @@ class MinimumReport:
     def to_markdown(self) -> str:
         """Return the table as Markdown."""
         lines = ["| section | field | value | source |", "|---|---|---|---|"]
-        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in self.rows]
+        lines += [
+            "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in row) + " |" for row in self.rows
+        ]
         return "\n".join(lines) + "\n"
 
     def to_tsv(self) -> str:
@@ -250,10 +252,10 @@ def _from_fit(fit: FitResult) -> dict[str, tuple[str, str]]:
         out["editing"] = f"J-difference for {settings['target']}, {settings['difference']} difference fitted"
     stated = {name: (value, "fit") for name, value in out.items() if value}
     record = settings.get("quantification")
-    if isinstance(record, Mapping):
-        stated |= {name: (value, "quantification") for name, value in _quantified(record).items()}
-    elif fit.model == "ratio":
+    if fit.model == "ratio":
         stated["output measure"] = (f"ratio to {settings.get('ratio_to')}", "fit")
+    elif isinstance(record, Mapping):
+        stated |= {name: (value, "quantification") for name, value in _quantified(record).items()}
     else:
         stated["output measure"] = ("coefficient of the basis, not scaled", "fit")
     return stated

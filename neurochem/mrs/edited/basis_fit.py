@@ -18,7 +18,7 @@ from neurochem.mrs.simulate_basis import EditedBasis
 MM_SETS = MappingProxyType({"GABA": "MEGA_GABA", "GSH": "MEGA_GSH"})
 # Where GABA is edited (ppm), and the broadening (Hz) with which areas are taken.
 GABA_PPM, _BROADENED_HZ = (2.8, 3.2), 2.0
-# An element of which editing leaves less of its tallest line than this is subtraction's rest, not signal.
+# An element of which a half difference holds less of its tallest line than this is subtraction's rest, not signal.
 LEAST_EDITED = 0.02
 # NAA's methyl signal in a difference, a proton: what a basis says about its own scale.
 _NAA_SIGNAL = MappingProxyType({"half": -0.5, "full": -1.0})
@@ -72,7 +72,7 @@ def difference_basis(
         If the basis lacks the target, or its scale is that of the other difference.
     """
     made = _difference(basis, target, difference) if isinstance(basis, EditedBasis) else _checked(basis, difference)
-    kept, left_out = _edited_only(made, basis)
+    kept, left_out = _edited_only(made, basis, DIFFERENCES[difference])
     if target not in kept.names:
         msg = f"{made.source or 'basis'}: its difference holds no {target} ({', '.join(kept.names)}); simulate it with {target}."
         raise BasisMismatchError(msg)
@@ -120,7 +120,7 @@ def _checked(basis: Basis, difference: str) -> Basis:
     return basis
 
 
-def _edited_only(made: Basis, basis: EditedBasis | Basis) -> tuple[Basis, tuple[str, ...]]:
+def _edited_only(made: Basis, basis: EditedBasis | Basis, factor: float) -> tuple[Basis, tuple[str, ...]]:
     """Return the elements that editing keeps, judged against the acquisition in which they are largest."""
     if not isinstance(basis, EditedBasis):
         return made, ()
@@ -128,7 +128,7 @@ def _edited_only(made: Basis, basis: EditedBasis | Basis) -> tuple[Basis, tuple[
     kept = []
     for name in made.names:
         whole = max(_height(step, step[name]) for step in steps if name in step.names)
-        if _height(made, made[name]) >= LEAST_EDITED * whole:
+        if _height(made, made[name]) >= 2.0 * factor * LEAST_EDITED * whole:
             kept.append(name)
     return made.select(kept), tuple(name for name in made.names if name not in kept)
 
