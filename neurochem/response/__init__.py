@@ -8,15 +8,32 @@ import importlib
 from typing import Any
 
 from neurochem.response.association import analysis_rows, associate, coefficient_table
-from neurochem.response.change import change, percent_change, reliable_change
+from neurochem.response.baseline_change import (
+    baseline_adjusted_change,
+    change_on_baseline,
+    compare_arms,
+    expected_without_treatment,
+    plot_regression_to_mean,
+)
+from neurochem.response.change import change, percent_change, reliable_change, reliable_change_index
 from neurochem.response.cohort import Cohort, MarkerColumn
+from neurochem.response.courses import changed_markers, outcome_categories, score_slopes, sustained_remission
 from neurochem.response.describe import describe
 from neurochem.response.effect_sizes import auc, compare_auc, hedges_g
 from neurochem.response.family import adjust_p_values, associate_all, family_frame
 from neurochem.response.influence import influence, plot_influence
 from neurochem.response.measurement_error.mean_change import mean_with_errors
 from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
+from neurochem.response.mediation import describe_mediation, mediate
 from neurochem.response.mixed import regress_trajectory
+from neurochem.response.moderation import (
+    Advantage,
+    advantage_of,
+    describe_moderation,
+    johnson_neyman,
+    moderate,
+    personal_advantage,
+)
 from neurochem.response.ordinal import regress_ordinal
 from neurochem.response.outcomes import (
     OUTCOME_TYPES,
@@ -26,56 +43,94 @@ from neurochem.response.outcomes import (
     percent_reduction,
     score_change,
 )
+from neurochem.response.planning import (
+    MARKERS,
+    MarkerAssumption,
+    SimulatedCohort,
+    StudyPlan,
+    TrialAssumption,
+    patients_for_correlation,
+    plan_study,
+    simulate_cohort,
+)
 from neurochem.response.problems import Problem
 from neurochem.response.reading import read_cohort
 from neurochem.response.regression import regress
 from neurochem.response.reliability import Reliability, conditional_reliability
+from neurochem.response.repeatability import Repeatability
 from neurochem.response.scales import SCALES, Remission, Scale
 from neurochem.response.survival import kaplan_meier, regress_survival, time_to_response
 
 _PLOTS = ("plot_association", "plot_forest")
 
 __all__ = [
+    "MARKERS",
     "OUTCOME_TYPES",
     "SCALES",
+    "Advantage",
     "Cohort",
+    "MarkerAssumption",
     "MarkerColumn",
     "Problem",
     "Reliability",
     "Remission",
+    "Repeatability",
     "Scale",
     "Sensitivity",
+    "SimulatedCohort",
+    "StudyPlan",
+    "TrialAssumption",
     "adjust_p_values",
+    "advantage_of",
     "analysis_rows",
     "associate",
     "associate_all",
     "auc",
+    "baseline_adjusted_change",
     "change",
+    "change_on_baseline",
+    "changed_markers",
     "coefficient_table",
+    "compare_arms",
     "compare_auc",
     "conditional_reliability",
     "describe",
+    "describe_mediation",
+    "describe_moderation",
+    "expected_without_treatment",
     "family_frame",
     "hedges_g",
     "influence",
     "is_remission",
     "is_response",
+    "johnson_neyman",
     "kaplan_meier",
     "mean_with_errors",
+    "mediate",
+    "moderate",
+    "outcome_categories",
     "outcome_values",
+    "patients_for_correlation",
     "percent_change",
     "percent_reduction",
+    "personal_advantage",
+    "plan_study",
     "plot_association",
     "plot_forest",
     "plot_influence",
+    "plot_regression_to_mean",
     "read_cohort",
     "regress",
     "regress_ordinal",
     "regress_survival",
     "regress_trajectory",
     "reliable_change",
+    "reliable_change_index",
     "score_change",
+    "score_slopes",
     "sensitivity",
+    "simulate_cohort",
+    "sustained_remission",
     "time_to_response",
 ]
 
