@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": ("demo", "make a study with known truth, run it, and compare"),
     "validate": ("validate", "check the numbers of this installation against reference objects"),
     "pet": ("pet", "fit curves, make maps, correct for partial volume, average images; list the models"),
+    "response": ("response", "relate markers to outcome, compare arms, screen, predict, plan a study"),
     "mrs": ("mrs", "fit one spectrum"),
 }
 
