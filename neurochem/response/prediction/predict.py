@@ -26,10 +26,18 @@ from neurochem.response.prediction.prediction_table import (
     table_of_arrays,
     table_of_cohort,
 )
-from neurochem.response.prediction.resampling import Nested, Rows, learning_curve, nested, optimism, permutation_test
+from neurochem.response.prediction.resampling import (
+    Nested,
+    Rows,
+    learning_curve,
+    nested,
+    optimism,
+    permutation_test,
+)
 from neurochem.response.prediction.result import PredictionResult
 from neurochem.response.prediction.sample_size import SampleSize, riley_binary, riley_continuous
 from neurochem.response.prediction.subgroups import subgroup_table
+from neurochem.solve.threads import one_library_thread
 
 _SITE = "site"
 _MANY_SITES = 3
@@ -122,7 +130,8 @@ def predict(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     own = None if folds is None else _own_folds(folds, table.people, plan.repeats)
     learner = _learner(table, plan, pipeline, grid or {})
     settings = _settings(table, plan, pipeline, folds)
-    return _judge(learner, table, rows, plan, rng, own, settings)
+    with one_library_thread():
+        return _judge(learner, table, rows, plan, rng, own, settings)
 
 
 def _plan(choices: Mapping[str, Any]) -> Plan:

@@ -14,6 +14,7 @@ from neurochem.response.prediction.folds import fold_ids, systematic_subset
 from neurochem.response.prediction.learners import Learner
 from neurochem.response.prediction.metrics import area_within_folds, brier, calibration, discrimination, explained
 from neurochem.response.screening.permutation import orders_within
+from neurochem.solve.threads import one_library_thread
 from neurochem.units import FloatArray
 
 _PART = 250
@@ -146,12 +147,13 @@ def permutation_test(learner: Learner, rows: Rows, count: int, rng: np.random.Ge
     if not np.array_equal(label[rows.people], rows.outcome):
         msg = "rows of one person have different outcomes, so that labels of people cannot be shuffled; set permutations=0"
         raise InputError(msg)
-    observed = float(headline(nested(learner, rows, rows.outcome[None], rng), binary=rows.binary)[0])
     null = []
-    for size in _parts(count, "label shuffles"):
-        orders = orders_within(rng.random((size, persons)), site)
-        shuffled = label[orders][:, rows.people]
-        null.append(headline(nested(learner, rows, shuffled, rng), binary=rows.binary))
+    with one_library_thread():
+        observed = float(headline(nested(learner, rows, rows.outcome[None], rng), binary=rows.binary)[0])
+        for size in _parts(count, "label shuffles"):
+            orders = orders_within(rng.random((size, persons)), site)
+            shuffled = label[orders][:, rows.people]
+            null.append(headline(nested(learner, rows, shuffled, rng), binary=rows.binary))
     values = np.concatenate(null)
     reached = int((values >= observed - 1e-12).sum())
     return PermutationTest(observed, values, (1 + reached) / (1 + count))

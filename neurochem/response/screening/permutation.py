@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochem.errors import InputError
+from neurochem.solve.threads import one_library_thread
 from neurochem.units import FloatArray
 
 IntArray = NDArray[np.int64]
@@ -155,7 +156,8 @@ def freedman_lane(
     observed, slope, stderr, dof = _observed(parts, size)
     exhaustive = _order_count(codes, permutations) <= permutations
     chunks = _every_order(codes) if exhaustive else _random_orders(outcome.size, permutations, rng)
-    counted = _count(parts, observed, codes, chunks)
+    with one_library_thread():
+        counted = _count(parts, observed, codes, chunks)
     extra = 0 if exhaustive else 1
     total = counted.largest.size
     known = np.isfinite(observed)
