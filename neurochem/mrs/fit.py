@@ -61,8 +61,8 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
         "auto" adds LCModel's four mobile lipids with a shift and width of their own where they and the baseline that they
         leave explain the data better than a baseline alone; "always"; None.
     lineshape : str
-        "voigt": Lorentz and Gauss widths shared by all metabolites.  "free": times a non-negative kernel of unit area and a
-        smooth phase of the FID (neurochem.mrs.lineshape.Distortion).  "auto": whichever the evidence is for.
+        "voigt": Lorentz and Gauss widths shared by all metabolites.  "free": times a non-negative kernel of unit area
+        (copies of the line with free offsets) and a smooth phase of the FID (neurochem.mrs.lineshape.Distortion).  "auto": whichever the evidence is for.
     shifts : str
         "shared" by all metabolites, "own" (each softly tied to the shared one, 0.004 ppm), or "auto": whichever the
         evidence is for.
