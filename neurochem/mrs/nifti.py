@@ -15,6 +15,7 @@ from neurochem.units import to_seconds
 _SPATIAL = ("x", "y", "z")
 # The standard gives dimensions without a place a side of 10 m.
 _UNLOCALISED_MM = 1000.0
+_TRANSIENTS = "NumberOfTransients"
 _DEFAULT_TAGS = ("DIM_COIL", "DIM_DYN", "DIM_INDIRECT_0")
 
 
@@ -62,11 +63,9 @@ def from_nifti_mrs(image: Any, path: Path) -> Acquisition:
 
 
 def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the header with fields that are no part of the standard as values, their descriptions left out."""
-    return {
-        key: value["Value"] if isinstance(value, Mapping) and set(value) == {"Value", "Description"} else value
-        for key, value in header.items()
-    }
+    """Return the header with the number of transients as a number: what is no standard field comes with a description."""
+    count = header.get(_TRANSIENTS)
+    return {**header, _TRANSIENTS: count["Value"]} if isinstance(count, Mapping) and "Value" in count else dict(header)
 
 
 def _place(image: Any) -> dict[str, Any]:
