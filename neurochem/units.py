@@ -24,7 +24,17 @@ _KBQ_PER_ML = {
     "Bq/mL": 1e-3, "kBq/mL": 1.0, "MBq/mL": 1e3, "nCi/mL": 0.037, "uCi/mL": 37.0, "µCi/mL": 37.0,
     "Bq/cc": 1e-3, "kBq/cc": 1.0, "nCi/cc": 0.037, "uCi/cc": 37.0, "kBq/cm3": 1.0, "Bq/cm3": 1e-3,
 }  # fmt: skip
-_MBQ = {"Bq": 1e-6, "kBq": 1e-3, "MBq": 1.0, "GBq": 1e3, "nCi": 37e-6, "uCi": 0.037, "µCi": 0.037, "mCi": 37.0, "Ci": 37e3}
+_MBQ = {
+    "Bq": 1e-6,
+    "kBq": 1e-3,
+    "MBq": 1.0,
+    "GBq": 1e3,
+    "nCi": 37e-6,
+    "uCi": 0.037,
+    "µCi": 0.037,
+    "mCi": 37.0,
+    "Ci": 37e3,
+}
 _DIMENSIONS: dict[str, dict[str, float]] = {
     "time": _SECONDS, "activity concentration": _KBQ_PER_ML, "activity": _MBQ,
 }  # fmt: skip

@@ -104,7 +104,7 @@ def _basis(arguments: argparse.Namespace) -> "mrs.Basis":
     if arguments.nulled is None:
         return basis
     nulled = mrs.measured_macromolecules(mrs.preprocess(mrs.read(arguments.nulled)).spectrum)
-    kept = basis.drop(basis.macromolecules) if basis.macromolecules else basis
+    kept = basis.drop(*basis.macromolecules) if basis.macromolecules else basis
     return kept.with_elements(nulled.basis)
 
 

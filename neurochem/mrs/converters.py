@@ -10,8 +10,6 @@ from neurochem.errors import FileFormatError, InputError, MissingFileError
 # What a converter gives: NIfTI-MRS objects, and one name for each.
 Converted = tuple[Sequence[Any], Sequence[str]]
 Convert = Callable[[Sequence[Path], str | None], Converted]
-# spec2nii copies a Philips inversion time in milliseconds into a field of seconds; no real one is this long.
-_LONGEST_INVERSION_S = 20.0
 _LARGEST_MHZ = 1e5
 _DICOM_ENDINGS = {".dcm", ".ima", ".dicom"}
 
@@ -38,16 +36,11 @@ def sdat(paths: Sequence[Path], part: str | None) -> Converted:
         raise FileFormatError(msg)
     images, names = read_sdat_spar_pair(data, spar, tags=[None, None, None])
     for image in images:
-        _correct_philips(image, parameters)
+        _count_transients(image, parameters)
     return images, names
 
 
-def _correct_philips(image: Any, parameters: dict[str, Any]) -> None:
-    header = image.hdr_ext.to_dict()
-    inversion = header.get("InversionTime")
-    if inversion is not None and inversion > _LONGEST_INVERSION_S:
-        image.remove_hdr_field("InversionTime")
-        image.add_hdr_field("InversionTime", inversion / 1e3)
+def _count_transients(image: Any, parameters: dict[str, Any]) -> None:
     averages = parameters.get("averages")
     if isinstance(averages, int) and averages > 0:
         image.add_hdr_field("NumberOfTransients", averages * int(parameters["rows"]), doc="averages x rows of the SPAR")

@@ -62,7 +62,8 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
         leave explain the data better than a baseline alone; "always"; None.
     lineshape : str
         "voigt": Lorentz and Gauss widths shared by all metabolites.  "free": times a non-negative kernel of unit area
-        (copies of the line with free offsets) and a smooth phase of the FID (neurochem.mrs.lineshape.Distortion).  "auto": whichever the evidence is for.
+        (copies of the line with free offsets) and a smooth phase of the FID (neurochem.mrs.lineshape.Distortion).  "auto":
+        whichever the evidence is for.
     shifts : str
         "shared" by all metabolites, "own" (each softly tied to the shared one, 0.004 ppm), or "auto": whichever the
         evidence is for.

@@ -4,7 +4,7 @@ import contextlib
 import io
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from neurochem.mrs.converters import BY_NAME, CONVERTERS, Convert, bruker, dicom
 from neurochem.mrs.nifti import from_nifti_mrs
 from neurochem.mrs.spectra import Acquisition
 
-_REFERENCE_WORDS = ("ref", "h2o", "water", "noise", "noi", "std_1", "unsup")
+# A difference comes after the edit conditions that it was made of.
+_REFERENCE_WORDS = ("ref", "h2o", "water", "noise", "noi", "std_1", "unsup", "diff")
+_LONGEST_INVERSION_S = 20.0
 
 
 def read_vendor(path: Path | Sequence[Path], part: str | None = None) -> Acquisition:
@@ -57,10 +59,17 @@ def read_vendor_parts(path: Path | Sequence[Path], part: str | None = None) -> d
     found: dict[str, Acquisition] = {}
     for index, (image, name) in enumerate(zip(images, names, strict=True)):
         label = name if name not in found else f"{name} {index + 1}"
-        acquisition = from_nifti_mrs(image, files[0])
-        found[label] = acquisition
+        found[label] = from_nifti_mrs(image, files[0])
     labels = tuple(found)
-    return {name: replace(item, header={**item.header, "parts": labels}) for name, item in found.items()}
+    return {name: replace(item, header={**_in_seconds(item.header), "parts": labels}) for name, item in found.items()}
+
+
+def _in_seconds(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the header with an inversion time in seconds: spec2nii copies that of Philips and Siemens in milliseconds."""
+    inversion = header.get("InversionTime")
+    if isinstance(inversion, int | float) and inversion > _LONGEST_INVERSION_S:
+        return {**header, "InversionTime": inversion / 1e3}
+    return dict(header)
 
 
 def _format(path: Path | Sequence[Path]) -> tuple[str, Convert, tuple[Path, ...]]:

@@ -21,6 +21,7 @@ from neurochem.response.courses import changed_markers, outcome_categories, scor
 from neurochem.response.describe import describe
 from neurochem.response.effect_sizes import auc, compare_auc, hedges_g
 from neurochem.response.family import adjust_p_values, associate_all, family_frame
+from neurochem.response.harmonize import LeaveSiteOut, refuse_scanner_visit_confounding
 from neurochem.response.influence import influence, plot_influence
 from neurochem.response.measurement_error.mean_change import mean_with_errors
 from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
@@ -53,12 +54,21 @@ from neurochem.response.planning import (
     plan_study,
     simulate_cohort,
 )
+from neurochem.response.prediction import (
+    ModelCard,
+    PredictionResult,
+    predict,
+    riley_binary,
+    riley_continuous,
+    validate_external,
+)
 from neurochem.response.problems import Problem
 from neurochem.response.reading import read_cohort
 from neurochem.response.regression import regress
 from neurochem.response.reliability import Reliability, conditional_reliability
 from neurochem.response.repeatability import Repeatability
 from neurochem.response.scales import SCALES, Remission, Scale
+from neurochem.response.screening import ScreenResult, random_effects, screen
 from neurochem.response.survival import kaplan_meier, regress_survival, time_to_response
 
 _PLOTS = ("plot_association", "plot_forest")
@@ -69,13 +79,19 @@ __all__ = [
     "SCALES",
     "Advantage",
     "Cohort",
+    "ComBat",
+    "LeaveSiteOut",
+    "LongitudinalComBat",
     "MarkerAssumption",
     "MarkerColumn",
+    "ModelCard",
+    "PredictionResult",
     "Problem",
     "Reliability",
     "Remission",
     "Repeatability",
     "Scale",
+    "ScreenResult",
     "Sensitivity",
     "SimulatedCohort",
     "StudyPlan",
@@ -119,24 +135,33 @@ __all__ = [
     "plot_forest",
     "plot_influence",
     "plot_regression_to_mean",
+    "predict",
+    "random_effects",
     "read_cohort",
+    "refuse_scanner_visit_confounding",
     "regress",
     "regress_ordinal",
     "regress_survival",
     "regress_trajectory",
     "reliable_change",
     "reliable_change_index",
+    "riley_binary",
+    "riley_continuous",
     "score_change",
     "score_slopes",
+    "screen",
     "sensitivity",
     "simulate_cohort",
     "sustained_remission",
     "time_to_response",
+    "validate_external",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the plots, and matplotlib with them, the first time one is asked for."""
+    """Load plots and transformers, and matplotlib or scikit-learn with them, the first time one is asked for."""
+    if name in {"ComBat", "LongitudinalComBat"}:
+        return getattr(importlib.import_module("neurochem.response.harmonize"), name)
     if name in _PLOTS:
         return getattr(importlib.import_module("neurochem.response.plots"), name)
     msg = f"module 'neurochem.response' has no attribute '{name}'"

@@ -255,6 +255,54 @@ def test_a_varian_folder_keeps_receivers_and_repetitions_and_asks_for_te(tmp_pat
         mrs.read(tmp_path / "x.fid")
 
 
+def write_uih(path, parts, mega):
+    """Write a DICOM file in the layout of United Imaging: the suppressed scan, its water, and edit conditions."""
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, "1.2.840.10008.5.1.4.1.1.4.2"
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    file = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    file.SOPClassUID, file.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    values = {
+        "Manufacturer": "UIH", "ManufacturerModelName": "m", "DeviceSerialNumber": "1", "SoftwareVersions": "1",
+        "InstitutionName": "i", "InstitutionAddress": "a", "SequenceName": "svs_mega" if mega else "svs_press",
+        "ProtocolName": "p", "SeriesDescription": "scan", "PatientPosition": "HFS", "PatientName": "x^y",
+        "PatientWeight": "70", "PatientBirthDate": "20000101", "PatientSex": "O", "EchoTime": "68", "RepetitionTime": "2000",
+        "FlipAngle": "90", "TransmitterFrequency": LARMOR_MHZ, "ResonantNucleus": "1H", "SpectralWidth": 2000.0, "Rows": 1,
+        "Columns": 1, "PixelSpacing": ["20", "25"], "SliceThickness": "30", "SpacingBetweenSlices": "30",
+        "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"], "ImagePositionPatient": ["1", "2", "3"],
+    }  # fmt: skip
+    for key, value in values.items():
+        setattr(file, key, value)
+    block = file.private_block(0x0065, "Image Private Header", create=True)
+    for tag, fid in parts.items():
+        content = fid.astype(np.complex64).tobytes()
+        if tag is None:
+            file.add_new((0x5600, 0x0020), "OF", content)
+        else:
+            file.add_new((0x0065, tag), "OB", content)
+    assert block.group == 0x0065
+    file.save_as(str(path), enforce_file_format=True)
+
+
+def test_united_imaging_dicom_keeps_edit_conditions_and_water(tmp_path):
+    parts = {None: line(3.0), 0xFF07: line(4.65, 5000.0), 0xFF11: line(2.0), 0xFF10: line(3.2)}
+    write_uih(tmp_path / "x.dcm", parts, mega=True)
+    data = mrs.read(tmp_path / "x.dcm")
+    assert data.dims == ("DIM_EDIT", "time")
+    check_lines(data, [2.0, 3.2])
+    assert data.header["dim_5_header"] == {"EditCondition": ["OFF", "ON"]}
+    assert (data.echo_time_s, data.repetition_time_s, data.dwell_s) == (0.068, 2.0, 5e-4)
+    assert abs(peak(mrs.read(tmp_path / "x.dcm", part="wref")) - 4.65) < 0.02
+    assert abs(peak(mrs.read(tmp_path / "x.dcm", part="diff")) - 3.0) < 0.02
+    assert (
+        sorted(read_parts(tmp_path / "x.dcm")) == ["scan_000_diff", "scan_001_wref", "scan_002_off_on"]
+        or len(read_parts(tmp_path / "x.dcm")) == 3
+    )
+
+
 def test_an_lcmodel_file_is_read_with_the_times_given(tmp_path):
     numbers = "".join(f"{v.real:.8E} {v.imag:.8E}\n" for v in line().astype(complex))
     (tmp_path / "x.raw").write_text(f" $NMID\n ID='x', FMTDAT='(2E15.6)'\n TRAMP=2., VOLUME=1. $END\n{numbers}")

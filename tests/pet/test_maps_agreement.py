@@ -68,21 +68,21 @@ def named(case):
 @pytest.fixture(scope="module")
 def binding_image():
     rng = np.random.default_rng(11)
-    count = 60
+    count = 30
     clean = srtm_curves(rng.choice([0.3, 1.0, 2.0, 3.0], count), rng.uniform(0.8, 1.2, count))
-    return image_of(clean + noise_sd() * rng.standard_normal(clean.shape), (5, 4, 3))
+    return image_of(clean + noise_sd() * rng.standard_normal(clean.shape), (5, 3, 2))
 
 
 @pytest.fixture(scope="module")
 def plasma_image():
     rng = np.random.default_rng(12)
-    count = 60
+    count = 30
     # some voxels without blood, so that the limit of VB is met
     clean = one_tissue_curves(
         rng.uniform(2, 8, count), rng.uniform(0.1, 0.4, count), np.maximum(rng.uniform(-0.02, 0.08, count), 0.0)
     )
     sd = noise_sd(activity=clean.mean(axis=0), level=0.05)
-    return image_of(clean + sd * rng.standard_normal(clean.shape), (5, 4, 3))
+    return image_of(clean + sd * rng.standard_normal(clean.shape), (5, 3, 2))
 
 
 def inputs_like_maps(image, model, weights=None, **options):
@@ -182,16 +182,16 @@ def test_a_reference_of_frame_means_gives_the_regional_values(binding_image, mod
     assert max(found.value.values()) < RELATIVE
 
 
-@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.slow)])
 def test_srtm_agrees_on_many_voxels_of_every_binding(count):
     """At 10 % noise; null voxels, whose k2a is barely known, among them."""
     rng = np.random.default_rng(5)
     clean = srtm_curves(rng.choice([0.0, 0.3, 1.0, 2.0, 3.0], count), rng.uniform(0.8, 1.2, count))
-    image = image_of(clean + noise_sd() * rng.standard_normal(clean.shape), (10, count // 10, 1))
+    image = image_of(clean + noise_sd() * rng.standard_normal(clean.shape), (count // 10, 10, 1))
     maps = nc.pet.fit_image(image, "SRTM", reference=REFERENCE, weights=WEIGHTS)
     fits = nc.pet.fit(voxels_as_regions(image), "SRTM", reference=REFERENCE, weights=WEIGHTS)
     found = compared(maps, fits)
-    assert found.count > 0.9 * count
+    assert found.count > 0.85 * count
     assert found.value["BPND"] < RELATIVE
     for name in ("R1", "BPND", "DVR"):
         assert max(found.value[name], found.stderr[name]) < RELATIVE
@@ -203,7 +203,7 @@ def test_the_optimum_is_global_against_a_dense_search():
     """Not the nearest of the tabulated rates: the residual there is never beaten by 4,000 rates tried one by one."""
     rng = np.random.default_rng(6)
     clean = srtm_curves([0.0, 0.3, 1.0, 3.0] * 5, np.linspace(0.8, 1.2, 20))
-    rows = np.tile(clean, (50, 1)) + 2 * noise_sd() * rng.standard_normal((1000, len(FRAMES)))
+    rows = np.tile(clean, (15, 1)) + 2 * noise_sd() * rng.standard_normal((300, len(FRAMES)))
     inputs = inputs_like_maps(image_of(rows), "SRTM", reference=REFERENCE, weights=WEIGHTS)
     found = VoxelSRTM(inputs).family.search(rows)
     root = np.sqrt(WEIGHTS / WEIGHTS.max())
@@ -220,7 +220,7 @@ def test_the_optimum_is_global_against_a_dense_search():
     assert np.max(found.rss / best - 1) < 1e-10
 
 
-@pytest.mark.parametrize("model", ["FRTM", "2TCM"])
+@pytest.mark.parametrize("model", ["REGP", "2TCM"])
 def test_models_without_a_blocked_form_are_the_regional_fit(model):
     rng = np.random.default_rng(8)
     needs_plasma = MODELS[model].inputs == "plasma"

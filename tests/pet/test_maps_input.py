@@ -343,11 +343,12 @@ def test_gaps_and_a_first_frame_without_length_agree_with_the_regional_fit(rows,
     assert any("bridged" in flag.name for flag in found.flags)
 
 
-@pytest.mark.parametrize("model", ["SRTM", "MRTM2", "LoganRef", "SA", "REGP"])
+@pytest.mark.parametrize("model", ["SRTM", "MRTM2", "LoganRef"])
 def test_threads_change_no_bit(model):
+    """Two slabs, so that two threads have something to do."""
     rng = np.random.default_rng(3)
     clean = srtm_curves([0.0, 0.3, 1.0, 3.0], [1.0, 0.9, 1.1, 1.0])
-    count = {"REGP": 8, "SA": 3000}.get(model, 12_000)
+    count = 12_000
     rows = np.tile(clean, (count, 1)) + noise_sd() * rng.standard_normal((4 * count, len(FRAMES)))
     image = image_of(rows, (count // 4, 4, 4))
     given = {"reference": REFERENCE, "blood": arterial(), **OPTIONS.get(model, {})}

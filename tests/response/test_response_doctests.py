@@ -8,7 +8,10 @@ import pytest
 
 import neurochem.response
 
-MODULES = sorted(info.name for info in pkgutil.iter_modules(neurochem.response.__path__))
+ROOM = "neurochem.response."
+MODULES = sorted(
+    info.name.removeprefix(ROOM) for info in pkgutil.walk_packages(neurochem.response.__path__, prefix=ROOM)
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
