@@ -66,7 +66,7 @@ from neurochem.response.problems import Problem
 from neurochem.response.reading import read_cohort
 from neurochem.response.regression import regress
 from neurochem.response.reliability import Reliability, conditional_reliability
-from neurochem.response.repeatability import Repeatability
+from neurochem.response.repeatability import Repeatability, repeatability
 from neurochem.response.scales import SCALES, Remission, Scale
 from neurochem.response.screening import ScreenResult, random_effects, screen
 from neurochem.response.survival import kaplan_meier, regress_survival, time_to_response
@@ -145,6 +145,7 @@ __all__ = [
     "regress_trajectory",
     "reliable_change",
     "reliable_change_index",
+    "repeatability",
     "riley_binary",
     "riley_continuous",
     "score_change",
