@@ -36,7 +36,8 @@ def reference_line(water: Spectrum, dwell_s: float, points: int) -> ComplexArray
     """
     water_amplitude(water)
     fid = resample(water.fid[None], water.dwell_s, new_dwell_s=dwell_s, points=points)[0]
-    time_s, size = np.arange(points) * dwell_s, np.abs(fid).astype(float)
+    time_s: FloatArray = np.arange(points, dtype=float) * dwell_s
+    size = np.abs(fid).astype(float)
     first = min(int(np.ceil(_SKIP_S / dwell_s)), points // 8)
     below = np.flatnonzero(size[first:] < _LEAST_SHARE * size[first])
     last = first + int(below[0]) if below.size else points
