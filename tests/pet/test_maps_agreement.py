@@ -226,7 +226,7 @@ def test_models_without_a_blocked_form_are_the_regional_fit(model):
     needs_plasma = MODELS[model].inputs == "plasma"
     clean = one_tissue_curves([3.0, 6.0], [0.2, 0.3], [0.03, 0.05]) if needs_plasma else srtm_curves([1.0, 2.0], [1, 1])
     image = image_of(clean * (1 + 0.01 * rng.standard_normal(clean.shape)))
-    given = {"blood": arterial()} if needs_plasma else {"reference": REFERENCE}
+    given = {"blood": arterial()} if needs_plasma else {"reference": REFERENCE, "k2prime": 0.1, **LATE}
     maps = nc.pet.fit_image(image, model, weights=WEIGHTS, **given)
     fits = nc.pet.fit(voxels_as_regions(image), model, weights=WEIGHTS, **given)
     assert maps.settings["solver"] == "regional fit of every voxel"

@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import neurochem as nc
 from neurochem.errors import FileFormatError, FrameTimingError, InputError, MissingFileError, UnknownNameError
+from neurochem.pet.maps.estimator import ESTIMATORS
 from neurochem.pet.model import MODELS
 from tests.pet.maps_truth import (
     AFFINE,
@@ -112,10 +113,10 @@ def given_for(model):
 
 
 def every_model():
-    """Return all models but SIME, which needs several regions; those that search two rates a voxel are slow."""
-    slow = {"FRTM", "LSRRM", "ESRTM", "SRTM_V", "lpntPET", "DEPICT", "DEPICTRef"}
+    """Return all models but SIME, which needs several regions; those fitted voxel by voxel are slow, but for one."""
+    quick = {entry.name for entry in ESTIMATORS} | {"REGP"}
     names = [entry.name for entry in MODELS if entry.name != "SIME"]
-    return [pytest.param(name, marks=pytest.mark.slow) if name in slow else name for name in names]
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 @pytest.mark.parametrize("model", every_model())
@@ -267,7 +268,7 @@ def test_what_is_no_dynamic_image_is_refused(rows, tmp_path):
 def test_sidecar_frames_that_disagree_with_the_image_are_an_error(tmp_path, rows):
     short = sidecar(FrameTimesStart=FRAMES.start_s[:-1].tolist(), FrameDuration=FRAMES.duration_s[:-1].tolist())
     path = stored(tmp_path, rows.reshape(*SHAPE, -1), record=short)
-    with pytest.raises(InputError, match=r"the image holds 30 frames but the sidecar times 29"):
+    with pytest.raises(InputError, match=r"the image holds 30 frames but 29 are timed"):
         nc.pet.read_image(path)
     uneven = sidecar(FrameDuration=FRAMES.duration_s[:-1].tolist())
     stored(tmp_path, rows.reshape(*SHAPE, -1), record=uneven)

@@ -118,7 +118,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(shared_noise, model):
             assert 0.95 < np.median(errors[here]) / robust_sd(values[here]) < 1.05, bpnd
 
 
-@pytest.mark.parametrize("model", ["SRTM", "MRTM1", "SRTM2", "MRTM2"])
+@pytest.mark.parametrize("model", ["SRTM", "MRTM2"])
 def test_default_weights_cover_too_though_noise_differs_from_voxel_to_voxel(counting, model):
     """One set of weights for all voxels; a voxel that binds more is noisier late than they say."""
     options = {"k2prime": K2PRIME} if model.endswith("2") else {}

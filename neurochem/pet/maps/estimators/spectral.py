@@ -14,6 +14,9 @@ from neurochem.pet.model import ScanInputs
 from neurochem.pet.plasma_spectrum import RATES, dictionary
 from neurochem.units import BoolArray, FloatArray
 
+# Columns whose directions differ by less cannot be told apart in double precision.
+_ALIKE = 1e-14
+
 
 class VoxelSpectral(VoxelEstimator):
     """Non-negative spectrum of exponentials, the regional fit's dictionary and limits, with K1, VT, Ki and VB of it.
@@ -104,7 +107,7 @@ class VoxelSpectral(VoxelEstimator):
             [np.where(shown, slopes * terms.heights[:, :, None], 0.0), np.where(shown, curves, 0.0), others], axis=1
         )
         active = np.concatenate([terms.present, terms.present, terms.others > 0], axis=1)
-        inside = _inverse(columns, active)
+        inside = _inverse_root(columns, active)
         sigma = noise_level(rss, self.points - active.sum(axis=1))
         found = {name: sigma * _root_form(inside, gradient) for name, gradient in gradients.items()}
         lost = ~active[:, 2 * terms.present.shape[1] :]
@@ -112,7 +115,7 @@ class VoxelSpectral(VoxelEstimator):
             # trapping and blood that came out at zero get the error of an upper limit
             every = active.copy()
             every[:, 2 * terms.present.shape[1] :] = True
-            whole = _inverse(columns, every)
+            whole = _inverse_root(columns, every)
             wide = noise_level(rss, self.points - every.sum(axis=1))
             for name, index in (("Ki", 0), ("VB", -1)):
                 if name in self.names:
@@ -120,21 +123,27 @@ class VoxelSpectral(VoxelEstimator):
         return found
 
 
-def _inverse(columns: FloatArray, active: BoolArray) -> FloatArray:
-    """Return the inverse information of active columns, zero for the others, shape (B, p, p)."""
+def _inverse_root(columns: FloatArray, active: BoolArray) -> FloatArray:
+    """Return W with W W' the inverse information of active columns, zero for the others, shape (B, p, p).
+
+    From the triangular factor of the columns themselves: neighbouring exponentials are so alike that products of columns
+    would keep few digits.
+    """
     chosen = np.where(active[:, :, None], columns, 0.0)
     norms = np.linalg.norm(chosen, axis=2)
-    safe = np.where(norms > 0, norms, 1.0)
-    unit = chosen / safe[:, :, None]
-    normal = unit @ unit.transpose(0, 2, 1) + np.where(active & (norms > 0), 1e-14, 1.0)[:, :, None] * np.eye(
-        active.shape[1]
-    )
-    inverse = np.linalg.inv(normal) / (safe[:, :, None] * safe[:, None, :])
-    return np.where(active[:, :, None] & active[:, None, :], inverse, 0.0)
+    used = active & (norms > 0)
+    safe = np.where(used, norms, 1.0)
+    # a row of its own makes a column that is not there solvable
+    rows = np.concatenate([chosen / safe[:, :, None], ~used[:, :, None] * np.eye(active.shape[1])], axis=2)
+    triangle = np.linalg.qr(rows.transpose(0, 2, 1), mode="r")
+    diagonal = np.einsum("bii->bi", triangle)
+    diagonal[np.abs(diagonal) < _ALIKE] = _ALIKE
+    return np.where(used[:, :, None], np.linalg.inv(triangle) / safe[:, :, None], 0.0)
 
 
-def _root_form(inverse: FloatArray, gradient: FloatArray) -> FloatArray:
-    return np.sqrt(np.maximum(np.einsum("bi,bij,bj->b", gradient, inverse, gradient), 0.0))
+def _root_form(inverse_root: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Return the length of W' g for each voxel."""
+    return np.linalg.norm(np.einsum("bi,bij->bj", gradient, inverse_root), axis=1)
 
 
 class _Terms:
