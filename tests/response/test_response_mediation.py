@@ -74,3 +74,15 @@ def test_too_few_people_or_one_arm_are_refused():
         mediation(Y[:8], M[:8], ARM[2:10], rng=np.random.default_rng(1))
     with pytest.raises(InputError, match="arm holds"):
         mediation(Y, M, [1] * 12, rng=np.random.default_rng(1))
+
+
+def test_a_change_that_is_noise_is_told_as_measured_with_the_reason(tmp_path):
+    cohort = small_study(np.random.default_rng(3), patients=40).read(tmp_path)
+    fit = mediate(
+        cohort, outcome="madrs", marker="Glx", rng=np.random.default_rng(1), bootstraps=100, test_retest_sd=2.0
+    )
+    assert fit["indirect_corrected"].interval() == (-np.inf, np.inf)
+    text = describe_mediation(fit)
+    assert ", as measured" in text
+    assert "inf" not in text.replace("infinite", "")
+    assert "no finite interval" in text

@@ -321,7 +321,7 @@ def _unidentified(b: Estimate | None) -> tuple[Flag, ...]:
 def describe_mediation(fit: FitResult) -> str:
     """Return what a fit of `mediate` says, and the assumption that it cannot test."""
     reference, other = fit.settings["arms"]
-    name = "indirect_corrected" if "indirect_corrected" in fit else "indirect"
+    name = "indirect_corrected" if _finite(fit, "indirect_corrected") else "indirect"
     low, high = fit[name].interval()
     shown = low > 0.0 or high < 0.0
     verb = "is consistent with a path" if shown else "does not show a path"
@@ -330,20 +330,22 @@ def describe_mediation(fit: FitResult) -> str:
         f"{_text(fit['total'])}; the part that goes with the change of {fit.settings.get('marker_label', 'the mediator')} is "
         f"{_text(fit[name])}"
     )
-    text += ", corrected for the noise of the scans" if name != "indirect" else ", as measured"
-    if name != "indirect":
-        text += f" (as measured {_text(fit['indirect'])})"
+    if name == "indirect":
+        text += ", as measured"
+    else:
+        text += f", corrected for the noise of the scans (as measured {_text(fit['indirect'])})"
     text += f". This {verb} through the marker"
-    text += (
-        ", but the marker's change was not randomised: anything that moves both marker and outcome would look the same. "
-        if shown
-        else ". "
-    )
-    text += (
-        f"A correlation of {fit.diagnostics['sensitivity']:.2f} between what else moves marker and outcome would be enough "
-        "to make the indirect path nothing."
-    )
-    return " ".join([text, *(f"{flag.message[:1].upper()}{flag.message[1:]}." for flag in fit.flags)])
+    if shown:
+        text += (
+            ", but the marker's change was not randomised: anything that moves both marker and outcome would look the same. "
+            f"A correlation of {fit.diagnostics['sensitivity']:.2f} between what else moves the two would be enough to make "
+            "the indirect path nothing"
+        )
+    return " ".join([f"{text}.", *(f"{flag.message[:1].upper()}{flag.message[1:]}." for flag in fit.flags)])
+
+
+def _finite(fit: FitResult, name: str) -> bool:
+    return name in fit and all(math.isfinite(end) for end in fit[name].interval())
 
 
 def _text(found: Estimate) -> str:
