@@ -358,3 +358,23 @@ def test_creatine_of_the_sum_is_independent_of_the_difference_and_that_of_off_is
     ratio = concentration_ratios(summed, "tCr")["GABA+/tCr"]
     relative = np.hypot(summed["GABA+"].relative_stderr, summed["tCr"].relative_stderr)
     assert_allclose(ratio.relative_stderr, relative, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["eddy currents", "a split field", "residual water", "macromolecules in both"])
+def test_lines_that_are_not_voigt_and_what_else_is_in_a_scan_leave_gaba_within_three_percent(kind, rng):
+    on, off = mega_scan(noise_sd=0.05, rng=rng)
+    time_s = on.time_s
+    factor = {
+        "eddy currents": np.exp(0.4j * (1.0 - np.exp(-time_s / 0.05))),
+        "a split field": (1.0 + 0.3 * np.exp(8j * np.pi * time_s)) / 1.3,
+    }.get(kind, 1.0)
+    added = {
+        "residual water": 300.0 * np.exp(2j * np.pi * 3.0 * time_s - 8.0 * np.pi * time_s + 0.7j),
+        "macromolecules in both": 1.5 * mrs.macromolecules("default", like=mega_basis().on).fids.sum(axis=0),
+    }.get(kind, 0.0)
+    turn = np.exp(1j * np.radians(10.0) + 6j * np.pi * time_s)
+    scan = on.with_fid((on.fid * factor + added) * turn), off.with_fid(off.fid * factor + added)
+    fit = fit_edited(*scan, basis=mega_basis())
+    # five standard errors are 2.2 % (GABA+) and 3.7 % (GABA); a Voigt line in the finer alignment would cost 6 to 10 %
+    assert_allclose(fit["GABA+"].value, gaba_plus(), rtol=0.03)
+    assert_allclose(fit["GABA"].value, TRUTH["GABA"], rtol=0.04)

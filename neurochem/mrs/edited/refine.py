@@ -14,7 +14,7 @@ from neurochem.mrs.basis import Basis
 from neurochem.mrs.edited.basis_fit import DifferenceBasis
 from neurochem.mrs.edited.combine import EditedSpectra, result_weights
 from neurochem.mrs.edited.conditions import STEPS
-from neurochem.mrs.lineshape import decay_exponent, gauss_variance, lorentz_gamma
+from neurochem.mrs.edited.sum_line import free_line, phase_and_shift, voigt_decay
 from neurochem.mrs.simulate_basis import EditedBasis
 from neurochem.mrs.spectra import Spectrum, noise_sd
 from neurochem.results import FitResult
@@ -46,6 +46,21 @@ class Refined:
     added: FloatArray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Line:
+    """What metabolites and broad elements are multiplied by in time, and the shift in it (Hz)."""
+
+    sharp: ComplexArray
+    broad: ComplexArray
+    shift_hz: float
+
+    @classmethod
+    def of(cls, total: FitResult, spectrum: Spectrum, undamped: ComplexArray) -> "_Line":
+        """Return the line of a fitted sum, its free part included."""
+        common = phase_and_shift(total, spectrum.time_s) * free_line(total, spectrum, undamped)
+        return cls(common * voigt_decay(total, spectrum.time_s), common, float(total.diagnostics["shift_hz"]))
+
+
 def refined(
     edited: EditedSpectra, total: FitResult, basis: EditedBasis, made: DifferenceBasis, name: str
 ) -> Refined | None:
@@ -73,18 +88,28 @@ def refined(
     if not total.success:
         return None
     spectrum = edited[name]
-    line = _line(total, spectrum)
     present = [step for step in edited if step in STEPS]
     weights = result_weights(present, edited.scale)[name]
     moved = [step for step in present if step in edited.alignments]
-    rest = _rest(basis, total, made, weights, spectrum) * line
-    models = {step: _model(basis[step], total, spectrum) * line for step in moved}
+    line = _Line.of(
+        total,
+        spectrum,
+        np.sum(
+            [
+                _model(basis[step], total, edited.sum) * w
+                for step, w in result_weights(present, edited.scale)["sum"].items()
+            ],
+            axis=0,
+        ),
+    )
+    rest = _rest(basis, total, made, weights, spectrum) * line.sharp
+    models = {step: _model(basis[step], total, spectrum) * line.sharp for step in moved}
     current = {step: edited[step] for step in present}
     corrections = {step: np.zeros(2) for step in moved}
     added = np.zeros((len(made.basis), len(made.basis)))
     for _ in range(_ROUNDS if moved else 0):
         data = _combined(current, weights) - rest
-        found, added = _solved(spectrum, data, models, weights, made.basis, line, total)
+        found, added = _solved(spectrum, data, models, weights, made.basis, line)
         steps = dict(zip(moved, found.reshape(-1, 2), strict=True))
         if any(abs(math.degrees(one)) > _MOST_DEG or abs(two) > _MOST_HZ for one, two in steps.values()):
             return None
@@ -98,17 +123,6 @@ def refined(
 
 def _combined(spectra: Mapping[str, Spectrum], weights: Mapping[str, float]) -> ComplexArray:
     return np.asarray(np.sum([weight * spectra[step].fid for step, weight in weights.items()], axis=0), dtype=complex)
-
-
-def _line(total: FitResult, spectrum: Spectrum, *, broad: bool = False) -> ComplexArray:
-    """Return phase, shift and decay of the fitted sum in time; without the decay for broad elements."""
-    found, time_s = total.diagnostics, spectrum.time_s
-    exponent = 1j * math.radians(found["phase_deg"]) + 2j * np.pi * found["shift_hz"] * time_s
-    if not broad:
-        exponent = exponent + decay_exponent(
-            lorentz_gamma(found["lorentz_hz"]), gauss_variance(found["gauss_hz"]), time_s
-        )
-    return np.asarray(np.exp(exponent), dtype=complex)
 
 
 def _model(basis: Basis, total: FitResult, spectrum: Spectrum) -> ComplexArray:
@@ -137,8 +151,7 @@ def _solved(
     models: Mapping[str, ComplexArray],
     weights: Mapping[str, float],
     basis: Basis,
-    line: ComplexArray,
-    total: FitResult,
+    line: "_Line",
 ) -> tuple[FloatArray, FloatArray]:
     """Return (phase, shift) of each sub-spectrum, and the covariance that they add to the elements."""
     turn = 2j * np.pi * spectrum.time_s
@@ -147,9 +160,8 @@ def _solved(
         for step, model in models.items()
         for column in (1j * weights[step] * model, turn * weights[step] * model)
     ]
-    broad = _line(total, spectrum, broad=True)
-    elements = basis.matched(spectrum, allow_mismatch=True) * np.where(basis.broad[:, None], broad, line)
-    offset = total.diagnostics["shift_hz"] / spectrum.larmor_mhz
+    elements = basis.matched(spectrum, allow_mismatch=True) * np.where(basis.broad[:, None], line.broad, line.sharp)
+    offset = line.shift_hz / spectrum.larmor_mhz
     ppm = np.fft.ifftshift(spectrum.ppm) + offset
     window = np.flatnonzero((ppm >= _WINDOW_PPM[0]) & (ppm <= _WINDOW_PPM[1]))
     centred = (ppm[window] - np.mean(_WINDOW_PPM)) / np.ptp(_WINDOW_PPM)
