@@ -125,6 +125,8 @@ def fitted_result(name: str, outcome: Outcome, settings: Mapping[str, Any], ampl
     )  # fmt: skip
     estimates |= add_totals(result)
     reason = _nothing_found(outcome, diagnostics)
+    if not any(math.isfinite(estimate.stderr) for estimate in estimates.values()):
+        reason = "no_metabolites", "no element of the basis has signal in the fitted window; give another ppm"
     if reason:
         return failed_result(name, setup.names, {**settings, "diagnostics": diagnostics}, *reason)
     flags = (*apply_rules(MRS_RULES, diagnostics), *_flags(outcome, estimates))

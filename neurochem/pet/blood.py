@@ -166,5 +166,9 @@ class Feng(ExponentialSum):
     def __init__(
         self, A1: float, A2: float, A3: float, L1: float, L2: float, L3: float, t0_s: float = 0.0  # noqa: N803 - the symbols of the paper
     ) -> None:  # fmt: skip
+        for name, rate in (("L1", L1), ("L2", L2), ("L3", L3)):
+            if not (np.isfinite(rate) and rate > 0):
+                msg = f"{name} is {rate:g}; rates are positive here (1/min), the paper prints them with a minus sign"
+                raise InputError(msg)
         terms = [Term(A1, L1, 1), Term(-A2 - A3, L1), Term(A2, L2), Term(A3, L3)]
         super().__init__(terms, float(seconds_to_minutes(t0_s)))

@@ -70,8 +70,9 @@ class DynamicImage:
             raise InputError(msg)
         chosen = np.ones(shape[3], dtype=bool) if kept is None else np.array(kept, dtype=bool)
         if chosen.size != shape[3] or np.count_nonzero(chosen) != len(frames):
+            timed = chosen.size if kept is not None else len(frames)
             msg = (
-                f"{place}the image holds {shape[3]} frames but the sidecar times {chosen.size}; they must agree. "
+                f"{place}the image holds {shape[3]} frames but {timed} are timed; they must agree. "
                 "Check FrameTimesStart and FrameDuration."
             )
             raise InputError(msg)

@@ -84,7 +84,7 @@ def test_other_decay_reference_is_moved_to_injection(tmp_path):
         (
             {"FrameTimesStart": STARTS[:3], "FrameDuration": DURATIONS[:3]},
             InputError,
-            "holds 4 frames but the sidecar times 3",
+            "holds 4 frames but 3 are timed",
         ),
         ({"FrameTimesStart": None}, FileFormatError, "'FrameTimesStart' is missing"),
         ({"FrameTimesStart": ["a", 1, 2, 3]}, FileFormatError, "it must be a list of seconds"),

@@ -1,6 +1,7 @@
 """Fit a kinetic model to every voxel of a dynamic image."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from neurochem.pet.maps.status import VoxelStatus
 from neurochem.pet.maps.voxel_blocks import VoxelBlocks, checked_threads
 from neurochem.pet.maps.voxel_scan import Estimates, estimate_all, mean_curve, voxel_inputs
 from neurochem.pet.maps.voxelwise import VoxelwiseFit
-from neurochem.pet.model import MODELS, KineticModel, ScanInputs
+from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs
 from neurochem.pet.plasma_blood import PlasmaAndBlood
 from neurochem.pet.preparation import region_target
 from neurochem.pet.tacs import TimeActivityCurves
@@ -30,6 +31,8 @@ from neurochem.units import FloatArray
 
 # A voxel whose mean activity is below this share of the input region's (or of the mean voxel's) holds no signal; chosen here.
 LOW_SIGNAL = 0.05
+# What a regional fit of the mean voxel says of the method rather than of that curve.
+_OF_ALL_VOXELS = ("biased_without_k2prime", "t_star_default", "t_star_not_found", "vascular_correction")
 
 
 def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
@@ -65,7 +68,7 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     blood : ArterialInput, PlasmaAndBlood or Curve
         Parent plasma (and whole blood) for models that need it.
     mask : path, image or array, shape (x, y, z), optional
-        Voxels to fit; all by default.
+        Voxels to fit; all by default. "finite" fits all too, and denoises without the voxels that are not finite.
     weights : array_like, shape (n_frames,), or str, optional
         One over variance of the frame means, as in `fit`; by default counting statistics of the mean of the voxels.
     exclude : sequence of int
@@ -124,8 +127,9 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     if not (np.isfinite(low_signal) and 0 <= low_signal < 1):
         msg = f"low_signal is {low_signal}; it is a share of the input's mean activity, from 0 to below 1"
         raise InputError(msg)
-    chosen = np.ones(image.shape, dtype=bool) if mask is None else read_mask(mask, image)
-    image, notes = _denoised(image, mask, chosen, smooth_fwhm_mm, hypr_fwhm_mm)
+    everywhere = mask is None or (isinstance(mask, str) and mask == "finite")
+    chosen = np.ones(image.shape, dtype=bool) if everywhere else read_mask(mask, image)
+    image, notes = _denoised(image, mask if everywhere else chosen, smooth_fwhm_mm, hypr_fwhm_mm)
     blocks = VoxelBlocks(image, chosen, checked_threads(threads))
     mean = mean_curve(blocks, _left_out(exclude, weights))
     choices = {key: value for key, value in options.items() if value is not None}
@@ -142,7 +146,10 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         choices["k2prime"], more = _first_pass_k2prime(scan, inputs_for(MODELS["SRTM"], {}))
         notes.update(more)
     inputs = inputs_for(kinetic, choices)
-    inputs = _with_t_star(kinetic, inputs, mean, lambda given: inputs_for(kinetic, {**choices, **given}))
+    of_mean = _fit_of_mean(kinetic, inputs, mean)
+    if of_mean is not None and "t_star_s" in kinetic.options and choices.get("t_star_s") is None:
+        # one t* for all voxels: that of the regional fit to their mean
+        inputs = inputs_for(kinetic, {**choices, "t_star_s": float(of_mean.settings.get("t_star_s", 0.0))})
     estimator = VoxelwiseFit(inputs, kinetic, mean) if entry is None else entry.prepare(inputs)
     if spatial_fwhm_mm is not None:
         assert isinstance(estimator, VoxelSRTM)
@@ -150,7 +157,9 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         notes["spatial_fwhm_mm"] = float(spatial_fwhm_mm)
     names = _wanted(parameters, estimator.names, kinetic.name)
     found = scan.run(estimator, inputs, names, f"{kinetic.name} maps")
-    return _maps(kinetic, estimator, inputs, found, blocks, {**notes, "low_signal_share": low_signal})
+    maps = _maps(kinetic, estimator, inputs, found, blocks, {**notes, "low_signal_share": low_signal})
+    known = () if of_mean is None else tuple(flag for flag in of_mean.flags if flag.name in _OF_ALL_VOXELS)
+    return replace(maps, flags=(*maps.flags, *known))
 
 
 def _left_out(exclude: Sequence[int], weights: ArrayLike | str | None) -> list[int]:
@@ -175,14 +184,11 @@ class _VoxelScan:
         return estimate_all(self.blocks, estimator, shares, self.share * float(level @ shares), names, title)
 
 
-def _denoised(
-    image: DynamicImage, mask: Any, chosen: np.ndarray, smooth: Any, hypr: Any
-) -> tuple[DynamicImage, dict[str, Any]]:
+def _denoised(image: DynamicImage, inside: Any, smooth: Any, hypr: Any) -> tuple[DynamicImage, dict[str, Any]]:
     """Return the image after what was asked for, and what to say of it."""
     if smooth is not None and hypr is not None:
         msg = "smooth_fwhm_mm and hypr_fwhm_mm are both given; choose one way to denoise"
         raise InputError(msg)
-    inside = None if mask is None else chosen
     notes: dict[str, Any] = {}
     if smooth is not None:
         image, notes = smooth_image(image, smooth, mask=inside), {"smooth_fwhm_mm": smooth}
@@ -193,14 +199,12 @@ def _denoised(
     return image, notes
 
 
-def _with_t_star(kinetic: KineticModel, inputs: ScanInputs, mean: FloatArray, again: Any) -> ScanInputs:
-    """Return the inputs with one t* for all voxels: that of the regional fit to their mean."""
-    if "t_star_s" not in kinetic.options or inputs.options.get("t_star_s") is not None:
-        return inputs
+def _fit_of_mean(kinetic: KineticModel, inputs: ScanInputs, mean: FloatArray) -> Outcome | None:
+    """Return the regional fit of the mean voxel, where the model is a line with a start or a method with a known bias."""
+    if not {"t_star_s", "k2prime", "VB"} & set(kinetic.options) or kinetic.name not in ESTIMATORS:
+        return None
     curve = TimeActivityCurves(inputs.frames, mean[:, None], regions=["mean"])
-    t_star = kinetic.estimate(region_target(curve, inputs, "mean"), inputs).settings.get("t_star_s", 0.0)
-    result: ScanInputs = again({"t_star_s": float(t_star)})
-    return result
+    return kinetic.estimate(region_target(curve, inputs, "mean"), inputs)
 
 
 def _first_pass_k2prime(scan: _VoxelScan, inputs: ScanInputs) -> tuple[float, dict[str, Any]]:
