@@ -12,6 +12,8 @@ from neurochem.units import ComplexArray
 
 # Metabolites have decayed by then at any field; what comes later is noise.
 SIGNAL_S = 0.4
+# Shifts are found from the first part alone: the reference of 32 transients is noise after that, and holds each in place.
+ALIGN_S = 0.2
 # Residual water within this distance (ppm) is taken out before transients are compared.
 WATER_REACH_PPM = 0.15
 # Singlets and multiplets between macromolecules and lipids on one side and water on the other.
