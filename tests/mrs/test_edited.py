@@ -257,6 +257,9 @@ def test_hermes_gives_gaba_and_glutathione(rng):
     gsh = fit_edited(edited, basis=basis, target="GSH", macromolecules=None)
     assert_allclose(gaba["GABA"].value, TRUTH["GABA"], rtol=0.02)
     assert_allclose(gsh["GSH"].value, TRUTH["GSH"], rtol=0.02)
+    # the difference of glutathione holds multiplets alone; the width is that of a singlet in the sum
+    assert 4.0 < gsh.diagnostics["fwhm_hz"] < 8.0
+    assert "broad_lines" not in {flag.name for flag in gsh.flags}
 
 
 def test_steps_of_hermes_come_from_edit_offsets():

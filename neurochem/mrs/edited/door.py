@@ -12,7 +12,7 @@ from neurochem.mrs.edited.combine import EditedInput, EditedSpectra, difference_
 from neurochem.mrs.edited.conditions import STEPS
 from neurochem.mrs.edited.peak_result import fit_by_peaks, located
 from neurochem.mrs.edited.refine import refined
-from neurochem.mrs.edited.results import with_fields, with_reference, with_sums, with_variance
+from neurochem.mrs.edited.results import with_fields, with_linewidth, with_reference, with_sums, with_variance
 from neurochem.mrs.fit import fit
 from neurochem.mrs.preprocess import Preprocessed
 from neurochem.mrs.sequences.editing import DIFFERENCES
@@ -192,6 +192,7 @@ def _with_sum(  # noqa: PLR0913 - one call
         return with_reference(_by_basis(spectrum, made, label, target, options), total, _REFERENCES)
     result = _by_basis(finer.difference, made, label, target, options, added=finer.added)
     moved = {step: {"shift_hz": hz, "phase_deg": deg} for step, (hz, deg) in finer.corrections.items()}
+    result = with_linewidth(result, total)
     result = with_fields(result, settings={**result.settings, "refined_alignment": moved})
     return with_reference(result, total, _REFERENCES)
 

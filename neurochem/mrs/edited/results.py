@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurochem.mrs.outcome import add_totals
-from neurochem.quality import Flag
+from neurochem.quality import MRS_RULES, Flag, apply_rules
 from neurochem.results import Estimate, FitResult
 
 
@@ -115,3 +115,13 @@ def with_variance(result: FitResult, names: Sequence[str], added: np.ndarray) ->
     }
     whole = with_fields(result, covariance=covariance, estimates=estimates)
     return with_fields(whole, estimates={**estimates, **add_totals(whole)})
+
+
+def with_linewidth(result: FitResult, total: FitResult) -> FitResult:
+    """Return the result with the linewidth of the fitted sum: a difference may hold no singlet to measure it on."""
+    if not result.success or not total.success:
+        return result
+    diagnostics = {**result.diagnostics, "fwhm_hz": total.diagnostics["fwhm_hz"]}
+    rules = {entry.name for entry in MRS_RULES}
+    own = [flag for flag in result.flags if flag.name not in rules]
+    return with_fields(result, diagnostics=diagnostics, flags=(*apply_rules(MRS_RULES, diagnostics), *own))
