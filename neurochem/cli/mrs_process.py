@@ -61,7 +61,7 @@ def process_scan(arguments: argparse.Namespace) -> int:
     water = None if arguments.water is None else mrs.read(arguments.water)
     clean = mrs.preprocess(data, water=water)
     fit = mrs.fit(clean.spectrum, _basis(arguments), name=stem)
-    tissue, sections = _tissue(arguments)
+    tissue, sections = _tissue(arguments, data)
     if tissue is not None and clean.water is not None:
         fit = mrs.quantify(
             fit, water=clean.water, tissue=tissue, water_scale=arguments.water_scale,
@@ -108,13 +108,13 @@ def _basis(arguments: argparse.Namespace) -> "mrs.Basis":
     return kept.with_elements(nulled.basis)
 
 
-def _tissue(arguments: argparse.Namespace) -> "tuple[mrs.Tissue | None, list[Any]]":
+def _tissue(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[mrs.Tissue | None, list[Any]]":
     """Return the tissue of the voxel, and the page's picture of where it lies."""
     from neurochem import mrs
     from neurochem.mrs.voxel import load_image
     from neurochem.study.mrs_page import voxel_section
 
-    voxel = arguments.data if arguments.voxel is None else arguments.voxel
+    voxel = data if arguments.voxel is None else arguments.voxel
     sections = []
     if arguments.t1w is not None:
         image = load_image(arguments.t1w)

@@ -20,13 +20,14 @@ from neurochem.mrs.preprocess import Preprocessed, preprocess
 from neurochem.mrs.pulses import ShapedPulse, dual_band, pulse, pulse_shapes, read_pulse
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
 from neurochem.mrs.ratios import SoftRatio
-from neurochem.mrs.read import read, read_raw
+from neurochem.mrs.read import quantification_gaps, read, read_parts, read_raw, require_quantifiable, stacked
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
 from neurochem.mrs.reporting import MinimumReport, report_mrsinmrs
 from neurochem.mrs.resonances import resonance_basis, resonance_names
 from neurochem.mrs.sequences import slice_pulse
 from neurochem.mrs.simulate import simulate, simulate_water
 from neurochem.mrs.simulate_basis import EditedBasis, simulate_basis, simulate_lines
+from neurochem.mrs.simulate_raw import RawDisturbances, RawScan, RawTruth, simulate_raw
 from neurochem.mrs.spectra import Acquisition, Spectrum, noise_sd
 from neurochem.mrs.spins import Molecule, read_spin_systems, spin_systems
 from neurochem.mrs.table import write_table
@@ -51,6 +52,9 @@ __all__ = [
     "MinimumReport",
     "Molecule",
     "Preprocessed",
+    "RawDisturbances",
+    "RawScan",
+    "RawTruth",
     "Relaxation",
     "SeriesFit",
     "ShapedPulse",
@@ -82,16 +86,19 @@ __all__ = [
     "profile_interval",
     "pulse",
     "pulse_shapes",
+    "quantification_gaps",
     "quantify",
     "read",
     "read_basis",
     "read_lcmodel_control",
+    "read_parts",
     "read_pulse",
     "read_raw",
     "read_spin_systems",
     "relaxation_set",
     "relaxation_sets",
     "report_mrsinmrs",
+    "require_quantifiable",
     "resonance_basis",
     "resonance_names",
     "sample",
@@ -99,9 +106,11 @@ __all__ = [
     "simulate",
     "simulate_basis",
     "simulate_lines",
+    "simulate_raw",
     "simulate_water",
     "slice_pulse",
     "spin_systems",
+    "stacked",
     "tissue_from_maps",
     "voxel_mask",
     "water_amplitude",

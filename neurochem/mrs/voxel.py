@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurochem.errors import FileFormatError, InputError, MissingFileError
+from neurochem.mrs.spectra import Acquisition
 from neurochem.mrs.tissue import Tissue
 from neurochem.units import FloatArray
 
@@ -60,14 +61,20 @@ def voxel_affine(source: Any) -> FloatArray:
 
     Parameters
     ----------
-    source : path, NIfTI image, or array, shape (4, 4)
-        A single-voxel NIfTI-MRS file, such an image, or the affine itself.
+    source : path, NIfTI image, Acquisition, or array, shape (4, 4)
+        A single-voxel NIfTI-MRS file, such an image, a scan that `read` returned, or the affine itself.
 
     Raises
     ------
     MissingFileError, FileFormatError, InputError
         If the file cannot be read, or holds no voxel with a place.
     """
+    if isinstance(source, Acquisition):
+        if source.header.get("affine") is None:
+            where = source.source or source.name
+            msg = f"{where}: the file does not say where its voxel lies; give a NIfTI-MRS file or the affine"
+            raise InputError(msg)
+        return voxel_affine(source.header["affine"])
     if isinstance(source, str | Path):
         image = load_image(source)
     elif hasattr(source, "affine"):
