@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
-from neurochem.mrs.edited import EditedSpectra, edited_spectra, fit_edited
+from neurochem.mrs.concentration_ratios import concentration_ratios
+from neurochem.mrs.edited import EditedSpectra, edited_spectra, fit_edited, split_edits
 from neurochem.mrs.fit import fit
 from neurochem.mrs.imaging.fitting import fit_image
 from neurochem.mrs.imaging.maps import MetaboliteMap, MetaboliteMaps
@@ -21,9 +22,17 @@ from neurochem.mrs.pulses import ShapedPulse, dual_band, pulse, pulse_shapes, re
 from neurochem.mrs.quantify import Timing, quantify, water_scaled
 from neurochem.mrs.ratios import SoftRatio
 from neurochem.mrs.read import quantification_gaps, read, read_parts, read_raw, require_quantifiable, stacked
-from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, relaxation_sets, signal_fraction
+from neurochem.mrs.relaxation import (
+    Relaxation,
+    Times,
+    relaxation_set,
+    relaxation_sets,
+    relaxation_table,
+    signal_fraction,
+)
 from neurochem.mrs.reporting import MinimumReport, report_mrsinmrs
 from neurochem.mrs.resonances import resonance_basis, resonance_names
+from neurochem.mrs.sensitivity import uncertainty
 from neurochem.mrs.sequences import slice_pulse
 from neurochem.mrs.simulate import simulate, simulate_water
 from neurochem.mrs.simulate_basis import EditedBasis, simulate_basis, simulate_lines
@@ -31,7 +40,8 @@ from neurochem.mrs.simulate_raw import RawDisturbances, RawScan, RawTruth, simul
 from neurochem.mrs.spectra import Acquisition, Spectrum, noise_sd
 from neurochem.mrs.spins import Molecule, read_spin_systems, spin_systems
 from neurochem.mrs.table import write_table
-from neurochem.mrs.tissue import Tissue
+from neurochem.mrs.tissue import Tissue, alpha_factor
+from neurochem.mrs.tissue_correction import alpha_corrected
 from neurochem.mrs.voxel import TissueShares, VoxelMask, label_map, tissue_from_maps, voxel_mask
 from neurochem.mrs.water import WaterAmplitude, water_amplitude
 
@@ -66,7 +76,10 @@ __all__ = [
     "TissueShares",
     "VoxelMask",
     "WaterAmplitude",
+    "alpha_corrected",
+    "alpha_factor",
     "bootstrap",
+    "concentration_ratios",
     "correlation",
     "dual_band",
     "edited_spectra",
@@ -97,6 +110,7 @@ __all__ = [
     "read_spin_systems",
     "relaxation_set",
     "relaxation_sets",
+    "relaxation_table",
     "report_mrsinmrs",
     "require_quantifiable",
     "resonance_basis",
@@ -110,8 +124,10 @@ __all__ = [
     "simulate_water",
     "slice_pulse",
     "spin_systems",
+    "split_edits",
     "stacked",
     "tissue_from_maps",
+    "uncertainty",
     "voxel_mask",
     "water_amplitude",
     "water_scaled",
