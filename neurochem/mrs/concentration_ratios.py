@@ -72,7 +72,7 @@ def concentration_ratios(fit: FitResult, reference: str = "tCr", names: Sequence
     values, spread = delta_method(lambda x: x[:-1] / x[-1], means, covariance)
     estimates = {
         key: Estimate(
-            key, float(value), math.sqrt(variance), stderr_kind=fit[name].stderr_kind, at_bound=fit[name].at_bound,
+            key, float(value), math.sqrt(max(variance, 0.0)), stderr_kind=fit[name].stderr_kind, at_bound=fit[name].at_bound,
             limits=(_fieller(means[[i, -1]], covariance[np.ix_([i, -1], [i, -1])]),),
         )
         for i, (key, name, value, variance) in enumerate(zip(keys, chosen, values, np.diag(spread), strict=True))

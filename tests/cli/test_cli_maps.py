@@ -256,7 +256,7 @@ BAD = {
     "no thread": (lambda s: words(s, "--threads", "0"), ["threads is 0", "whole number from 1"]),
     "a truncated image": (lambda s: (_cut(s), words(s))[1], ["_pet.nii.gz", "truncated"]),
     "one volume": (lambda s: (_one_volume(s), words(s))[1], ["_pet.nii.gz", "3 dimensions", "frames"]),
-    "a frame too many": (lambda s: (_fewer_frames(s), words(s))[1], ["13 frames", "times 12", "FrameTimesStart"]),
+    "a frame too many": (lambda s: (_fewer_frames(s), words(s))[1], ["13 frames", "12 are timed", "FrameTimesStart"]),
 }  # fmt: skip
 
 
