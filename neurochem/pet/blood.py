@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.curves import Curve, ExponentialSum, PiecewisePolynomial, Prepared, Term
 from neurochem.results import frozen_array
@@ -48,6 +49,7 @@ class ArterialInput(Curve):
     whole_blood: FloatArray | None
     where: str
 
+    @checked_arguments
     def __init__(
         self, time_s: ArrayLike, plasma_parent: ArrayLike, whole_blood: ArrayLike | None = None, *, where: str = ""
     ) -> None:
@@ -163,6 +165,7 @@ class Feng(ExponentialSum):
     Feng D, Huang SC, Wang X (1993), Int J Biomed Comput 32:95-110.
     """
 
+    @checked_arguments
     def __init__(
         self, A1: float, A2: float, A3: float, L1: float, L2: float, L3: float, t0_s: float = 0.0  # noqa: N803 - the symbols of the paper
     ) -> None:  # fmt: skip

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.pet.decay import isotope_name
 from neurochem.pet.fitted_input import Factor, FittedInput
@@ -48,6 +49,7 @@ class BloodSeries:
     name: str
     where: str
 
+    @checked_arguments
     def __init__(
         self, time_s: ArrayLike, values: ArrayLike, sources: tuple[str, ...] = (), *, name: str = "", where: str = ""
     ) -> None:
@@ -76,6 +78,7 @@ class BloodSeries:
         return Interpolation(at_zero).fit(Samples(self.time_s, self.values, name=self.name, where=self.where))
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class BloodSamples:
     """Whole blood, plasma and parent fraction of one scan, each at its own times.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, MissingFileError, UnitError
 from neurochem.naming import BLOOD_SUFFIX, parse_bids_name, sidecar_path
 from neurochem.pet.blood_samples import BloodSamples, BloodSeries
@@ -50,6 +51,7 @@ class _Clock:
         return np.exp(rate * (np.full(time_s.shape, late / 60.0) if self.corrected else seconds_to_minutes(time_s)))
 
 
+@checked_arguments
 def read_blood(
     path: str | Path | Iterable[str | Path],
     *,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.curves import Curve
 from neurochem.pet.frames import Frames
@@ -54,6 +55,7 @@ class _Found:
     at_bound: bool = False
 
 
+@checked_arguments(text=("reference",))
 def fit_midtime(  # noqa: PLR0913 - the choices of a fit, all by keyword
     tacs: TimeActivityCurves,
     model: str,

@@ -10,6 +10,7 @@ from math import comb, factorial
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.pet.moments import exponential_divided_differences, power_moments
 from neurochem.units import FloatArray
@@ -138,6 +139,7 @@ class PiecewisePolynomial(Curve):
         Coefficient of each power of (t - start of piece), lowest first.
     """
 
+    @checked_arguments
     def __init__(self, nodes_min: FloatArray, coefficients: FloatArray) -> None:
         self.nodes = np.asarray(nodes_min, dtype=float)
         self.coefficients = np.asarray(coefficients, dtype=float)
@@ -201,6 +203,7 @@ class _PreparedPolynomial(Prepared):
         return np.asarray(end), np.asarray(inside), np.asarray(end_by), np.asarray(inside_by)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class Term:
     """One term: amplitude x tau^power x exp(-rate tau), tau the time since onset in minutes."""
@@ -221,6 +224,7 @@ class ExponentialSum(Curve):
         Time at which the curve starts; not negative.
     """
 
+    @checked_arguments
     def __init__(self, terms: list[Term], onset_min: float = 0.0) -> None:
         if onset_min < 0:
             msg = f"onset is {onset_min} min; it must not lie before injection"

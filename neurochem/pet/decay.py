@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.units import FloatArray
 
@@ -27,11 +28,13 @@ def isotope_name(name: str) -> str:
     return letters + digits
 
 
+@checked_arguments
 def decay_constant_per_min(isotope: str) -> float:
     """Return ln 2 / half-life in 1/min."""
     return math.log(2.0) / HALF_LIFE_MIN[isotope_name(isotope)]
 
 
+@checked_arguments
 def frame_decay_factor(start_min: FloatArray, duration_min: FloatArray, isotope: str) -> FloatArray:
     """Return what refers the measured mean of each frame to time zero.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve, ExponentialSum, PiecewisePolynomial, frame_edges
@@ -26,6 +27,7 @@ _SEARCHES = 4
 _JUMP_S = 1e-6
 
 
+@checked_arguments
 def shift_input(blood: Curve, delay_s: float) -> Curve:
     """Return an input that arrives later (or, if negative, earlier), whole blood with it.
 
@@ -143,6 +145,7 @@ class ShiftedCurve(SampleCurve):
         return knots[knots >= 0]
 
 
+@checked_arguments
 def estimate_delay(
     tacs: TimeActivityCurves,
     blood: ArterialInput,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, MissingFileError, UnitError, unknown_name
 from neurochem.naming import parse_bids_name, sidecar_path
 from neurochem.pet.blood import ArterialInput
@@ -14,6 +15,7 @@ from neurochem.units import FloatArray, to_kbq_per_ml, to_seconds
 _CURVE_SUFFIXES = ("tacs", "timeseries")
 
 
+@checked_arguments
 def read_input_function(path: str | Path, *, activity_unit: str | None = None) -> ArterialInput:
     """Read an input function as bloodstream writes it.
 
@@ -55,6 +57,7 @@ def read_input_function(path: str | Path, *, activity_unit: str | None = None) -
     return ArterialInput(time[keep], parent[keep], None if blood is None else blood[keep], where=str(file))
 
 
+@checked_arguments
 def read_derivative_tacs(
     path: str | Path, *, seg: str | None = None, desc: str | None = None, activity_unit: str | None = None
 ) -> TimeActivityCurves:

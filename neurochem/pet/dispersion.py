@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.blood_samples import BloodSeries
 from neurochem.pet.curves import Curve, ExponentialSum, PiecewisePolynomial, Term
@@ -14,6 +15,7 @@ from neurochem.units import FloatArray, seconds_to_minutes
 _LARGEST_JUMP = 1e-4
 
 
+@checked_arguments
 def disperse(curve: Curve, tau_s: float, *, until_s: float | None = None) -> Curve:
     """Return what a detector behind a tube sees: C convolved with (1/tau) exp(-t/tau).
 
@@ -49,6 +51,7 @@ def disperse(curve: Curve, tau_s: float, *, until_s: float | None = None) -> Cur
     return polynomial_pieces(dispersed, breaks)
 
 
+@checked_arguments
 def correct_dispersion(curve: Curve, tau_s: float) -> Curve:
     """Return C = g + tau dg/dt, the input before the tube.
 
@@ -98,6 +101,7 @@ def _corrected_terms(curve: ExponentialSum, tau: float) -> ExponentialSum:
     return ExponentialSum(terms, curve.onset)
 
 
+@checked_arguments
 def correct_series(series: BloodSeries, tau_s: float) -> BloodSeries:
     """Return samples before the tube: a spline is put through them, and corrected at their times.
 

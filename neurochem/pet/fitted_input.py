@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import PiecewisePolynomial
 from neurochem.pet.polynomial_pieces import joined, polynomial_pieces
@@ -47,6 +48,7 @@ class FittedInput(ArterialInput):
     factors: tuple[Factor, ...]
     curve: PiecewisePolynomial
 
+    @checked_arguments
     def __init__(
         self, factors: tuple[Factor, ...], time_s: ArrayLike, whole_blood: ArrayLike | None = None, *, where: str = ""
     ) -> None:

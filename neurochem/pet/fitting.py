@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 import neurochem.pet.quality_rules  # noqa: F401 - registers the rules
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
@@ -40,6 +41,7 @@ def models() -> list[dict[str, Any]]:
     ]
 
 
+@checked_arguments(text=("reference", "weights"))
 def fit(  # noqa: PLR0913 - the choices of a fit, all by keyword
     tacs: TimeActivityCurves,
     model: str | None = None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FrameTimingError
 from neurochem.units import BoolArray, FloatArray, seconds_to_minutes
 
@@ -34,6 +35,7 @@ class Frames:
     duration_s: FloatArray
     where: str = field(default="", repr=False)
 
+    @checked_arguments
     def __init__(self, start_s: ArrayLike, duration_s: ArrayLike, *, where: str = "") -> None:
         start, duration = np.array(start_s, dtype=float), np.array(duration_s, dtype=float)
         place = f"{where}: " if where else ""

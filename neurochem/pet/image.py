@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, MissingFileError
 from neurochem.naming import sidecar_path
 from neurochem.pet.compressed import UnpackedArray
@@ -40,6 +41,8 @@ class DynamicImage:
         What was corrected on reading.
     """
 
+    made_by: ClassVar[str] = "read_image gives one"
+
     data: Any
     frames: Frames
     affine: FloatArray
@@ -49,6 +52,7 @@ class DynamicImage:
     where: str
     notes: tuple[str, ...]
 
+    @checked_arguments
     def __init__(  # noqa: PLR0913 - the description of a scan
         self,
         data: Any,
@@ -139,6 +143,7 @@ def load_nifti(path: str | Path) -> Any:
         raise FileFormatError(msg) from error
 
 
+@checked_arguments
 def read_image(path: str | Path, *, isotope: str | None = None, memory_limit_bytes: int | None = None) -> DynamicImage:
     """Open a dynamic PET image with its BIDS sidecar.
 

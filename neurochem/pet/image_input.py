@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.curves import PiecewisePolynomial
 from neurochem.pet.fitted_input import Factor, FittedInput
@@ -49,6 +50,7 @@ class ImageCurve(SampleCurve):
         return self.curve.nodes
 
 
+@checked_arguments
 def image_input(
     tacs: TimeActivityCurves,
     region: str,

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.blood import Feng
 from neurochem.pet.curves import Curve, ExponentialSum, Term
@@ -238,6 +239,7 @@ def _as_input(fitted: SampleCurve) -> InputFit:
     return InputFit(curve, fitted)
 
 
+@checked_arguments
 def fit_input(
     time_s: ArrayLike,
     activity: ArrayLike,
@@ -285,6 +287,7 @@ def fit_input(
     return _as_input(INPUT_MODELS[model].fit(samples, fixed=fixed, variance=variance))
 
 
+@checked_arguments
 def input_weights(time_s: ArrayLike, activity: ArrayLike, isotope: str | None = None) -> FloatArray:
     """Return weights of blood samples from counting statistics: 1/(activity x exp(lambda t)), the largest set to 1.
 

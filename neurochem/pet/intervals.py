@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.fitting import fit
 from neurochem.pet.model import MODELS, KineticModel
@@ -28,6 +29,7 @@ _PILOTS = 24
 _FEWEST_REPLICATES = 100
 
 
+@checked_arguments
 def profile_interval(
     tacs: TimeActivityCurves, model: str, region: str, parameter: str, *, level: float = 0.95, **keywords: Any
 ) -> Estimate:
@@ -196,6 +198,7 @@ def _tie(parameter: str, kinetic: KineticModel) -> tuple[str, str]:
     return ties[parameter]
 
 
+@checked_arguments
 def bootstrap_interval(
     tacs: TimeActivityCurves,
     model: str,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.curves import Curve, ExponentialSum, Prepared, _PreparedExponentials
 from neurochem.units import FloatArray
@@ -19,6 +20,7 @@ class JoinedExponentials(Curve):
         At least one.
     """
 
+    @checked_arguments
     def __init__(self, parts: Sequence[ExponentialSum]) -> None:
         if not parts:
             msg = "no parts were given; a sum of exponentials needs at least one"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.fitting import fit
 from neurochem.pet.model import MODELS
@@ -22,6 +23,7 @@ METHODS = ("joint", "median")
 _SINGLE = ("SRTM", "MRTM1")
 
 
+@checked_arguments
 def estimate_k2prime(
     tacs: TimeActivityCurves,
     *,
@@ -117,6 +119,7 @@ def _usable(result: FitResult) -> bool:
     )
 
 
+@checked_arguments
 def k2prime_sensitivity(
     tacs: TimeActivityCurves,
     model: str = "SRTM2",

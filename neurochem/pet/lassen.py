@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.straight_line import Line, line_of_least_squares, line_with_errors_in_both
 from neurochem.quality import Flag
@@ -24,6 +25,7 @@ _UNEXPECTED = 0.01
 _NO_OCCUPANCY = 1e-12
 
 
+@checked_arguments
 def lassen(
     baseline: ResultSet | ArrayLike,
     drug: ResultSet | ArrayLike,
@@ -201,6 +203,7 @@ def _lassen_result(
     )
 
 
+@checked_arguments
 def draw_lassen(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
     """Draw a Lassen plot: regions with their errors, the line, and where it meets the axis.
 

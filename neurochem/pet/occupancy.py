@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.results import Axis, Estimate, FitResult, ResultSet
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _EC50_REACH = 100.0
 
 
+@checked_arguments
 def ratio_occupancy(
     baseline: Estimate | float,
     drug: Estimate | float,
@@ -95,6 +97,7 @@ def _fieller(b: float, d: float, s_b: float, s_d: float, shared: float) -> tuple
     return 1.0 - (half + math.sqrt(root)) / a, 1.0 - (half - math.sqrt(root)) / a
 
 
+@checked_arguments
 def regional_occupancy(baseline: ResultSet, drug: ResultSet, *, parameter: str = "BPND") -> ResultSet:
     """Return the occupancy of every region that two scans share.
 
@@ -133,6 +136,7 @@ def regional_occupancy(baseline: ResultSet, drug: ResultSet, *, parameter: str =
     return ResultSet(results)
 
 
+@checked_arguments
 def occupancy_curve(
     dose: ArrayLike,
     occupancy: ArrayLike,
@@ -280,6 +284,7 @@ def _curve_result(
     )
 
 
+@checked_arguments
 def draw_occupancy_curve(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
     """Draw occupancies and the curve fitted to them on a logarithmic dose axis, and return the axes."""
     from neurochem.figures import DATA, FIT, GREY, label, new_axes

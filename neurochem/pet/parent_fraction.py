@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.decay import decay_constant_per_min
 from neurochem.pet.sample_fit import (
@@ -255,6 +256,7 @@ PARENT_FRACTIONS.add(Sigmoid(), name="sigmoid", reference=Sigmoid.citation)
 PARENT_FRACTIONS.add(Interpolation(at_zero=1.0), name="interpolation", aliases=("linear", "interp"))
 
 
+@checked_arguments
 def fit_parent_fraction(
     time_s: ArrayLike,
     fraction: ArrayLike,
@@ -346,6 +348,7 @@ def choose_parent_fraction(
     return replace(best, result=result) if isinstance(best, FittedCurve) else best
 
 
+@checked_arguments
 def parent_fraction_weights(time_s: ArrayLike, plasma: ArrayLike, isotope: str) -> FloatArray:
     """Return weights of parent fractions from counting statistics: plasma x exp(-lambda t), the largest set to 1.
 

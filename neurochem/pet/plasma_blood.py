@@ -2,6 +2,7 @@
 
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.curves import Curve, Prepared
 from neurochem.units import FloatArray
@@ -23,6 +24,7 @@ class PlasmaAndBlood(Curve):
         If either is not a Curve.
     """
 
+    @checked_arguments
     def __init__(self, plasma_parent: Curve, whole_blood: Curve) -> None:
         for name, curve in (("plasma_parent", plasma_parent), ("whole_blood", whole_blood)):
             if not isinstance(curve, Curve):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.sample_fit import Parameter, SampleCurve, SampleModel, Samples
 from neurochem.pet.sample_lines import Interpolation
@@ -81,6 +82,7 @@ BLOOD_TO_PLASMA.add(ExponentialRatio(), name="exponential", aliases=("asymptote"
 BLOOD_TO_PLASMA.add(Interpolation(), name="interpolation", aliases=("interp",))
 
 
+@checked_arguments
 def fit_blood_to_plasma(
     time_s: ArrayLike,
     ratio: ArrayLike,

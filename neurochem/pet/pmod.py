@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, FrameTimingError, InputError, MissingFileError
 from neurochem.naming import write_text
 from neurochem.pet.blood_samples import BloodSeries
@@ -18,6 +19,7 @@ _HEADING = re.compile(r"^(?P<name>.*?)\[(?P<unit>[^\]]*)\]$")
 _TIME_UNITS = {"seconds": 1.0, "minutes": 60.0}
 
 
+@checked_arguments
 def read_pmod_tac(path: str | Path, *, isotope: str | None = None) -> TimeActivityCurves:
     """Read a PMOD .tac file.
 
@@ -63,6 +65,7 @@ def read_pmod_tac(path: str | Path, *, isotope: str | None = None) -> TimeActivi
     return TimeActivityCurves(frames, np.column_stack(columns), regions=regions, isotope=isotope, where=str(file))
 
 
+@checked_arguments
 def write_pmod_tac(tacs: TimeActivityCurves, path: str | Path, *, time_unit: str = "seconds") -> Path:
     """Write curves as a PMOD .tac file in kBq/cc and return the path.
 
@@ -84,6 +87,7 @@ def write_pmod_tac(tacs: TimeActivityCurves, path: str | Path, *, time_unit: str
     return _write(path, [f"start[{time_unit}]", "end[kBq/cc]", *tacs.regions], rows)
 
 
+@checked_arguments
 def read_pmod_bld(path: str | Path, *, activity_unit: str | None = None) -> BloodSeries:
     """Read a PMOD .bld file.
 
@@ -121,6 +125,7 @@ def read_pmod_bld(path: str | Path, *, activity_unit: str | None = None) -> Bloo
     return BloodSeries(time, values, ("pmod",) * time.size, name=name, where=str(file))
 
 
+@checked_arguments
 def write_pmod_bld(
     time_s: ArrayLike,
     values: ArrayLike,

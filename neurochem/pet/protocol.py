@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.curves import Curve
 from neurochem.pet.decay import isotope_name
@@ -27,6 +28,7 @@ _REFERENCE = "reference"
 _FEWEST_USABLE = 0.5
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class Protocol:
     """A scan to try out, with the truth that it will see.
@@ -173,6 +175,7 @@ class ProtocolTable:
         return draw_protocol(self, ax, region=region)
 
 
+@checked_arguments
 def simulate_protocol(
     protocol: Protocol,
     models: Mapping[str, Mapping[str, Any]] | Sequence[str],
@@ -318,6 +321,7 @@ def _row(
     )
 
 
+@checked_arguments
 def draw_protocol(table: ProtocolTable, ax: "Axes | None" = None, *, region: str | None = None) -> "Axes":
     """Draw the bias of every model against the length of the scan, with the spread as bars.
 

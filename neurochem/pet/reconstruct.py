@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from neurochem.arguments import checked_arguments
 from neurochem.pet.curves import PiecewisePolynomial, frame_edges
 from neurochem.pet.frames import Frames
 from neurochem.pet.moments import power_moments
@@ -36,6 +37,7 @@ class FrameSpline:
         Whether part of the curve is assumed.
     """
 
+    @checked_arguments
     def __init__(self, frames: Frames, *, start_is_zero: bool = True) -> None:
         self.frames = frames
         measured = frames.measured

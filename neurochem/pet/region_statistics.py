@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.pet.frames import Frames
 from neurochem.pet.image import DynamicImage
@@ -98,6 +99,7 @@ class RegionStatistics:
         )
 
 
+@checked_arguments
 def extract_statistics(
     image: DynamicImage,
     labels: Any = None,

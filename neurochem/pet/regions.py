@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError
 from neurochem.pet.image import DynamicImage
 from neurochem.pet.region_voxels import find_regions, region_values, usable_voxels
@@ -13,6 +14,7 @@ from neurochem.pet.tables import numbers, read_table
 from neurochem.pet.tacs import TimeActivityCurves
 
 
+@checked_arguments
 def read_label_names(path: str | Path) -> dict[int, str]:
     """Read the names of labels from a BIDS `dseg.tsv` with columns `index` and `name`."""
     table = read_table(path)
@@ -34,6 +36,7 @@ def read_label_names(path: str | Path) -> dict[int, str]:
     return {int(number): str(name) for number, name in zip(index, table["name"], strict=True)}
 
 
+@checked_arguments
 def extract_tacs(
     image: DynamicImage,
     labels: Any = None,

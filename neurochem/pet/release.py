@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.curves import Curve
 from neurochem.pet.model import MODELS, ScanInputs, Target
@@ -81,6 +82,7 @@ class ReleaseTest:
         )
 
 
+@checked_arguments(text=("reference", "weights"))
 def release_test(  # noqa: PLR0913 - the choices of a test, all by keyword
     tacs: TimeActivityCurves,
     region: str,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_fields
 from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
@@ -37,6 +38,7 @@ class ReleaseCourse(ABC):
         return np.asarray(self.moments(time_min, 0)[0])
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class GammaRelease(ReleaseCourse):
     """Gamma-variate response that starts at tD and is 1 at its peak tP.
@@ -96,6 +98,7 @@ class GammaRelease(ReleaseCourse):
         return np.unique(self.start + np.outer(scale, np.concatenate([[0.0], graded, later])))
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class ExponentialRelease(ReleaseCourse):
     """Release that is 1 at T and fades: h = exp(-tau (t - T)) for t >= T.
@@ -144,6 +147,7 @@ class ExponentialRelease(ReleaseCourse):
         return np.asarray(self.start + np.arange(2 * _STEPS + 1) / (2.0 * self.rate))
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class StepRelease(ReleaseCourse):
     """A lasting change from T on: h = 1 for t >= T (T in minutes)."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.results import Estimate, FitResult
@@ -29,6 +30,7 @@ class _Anova:
     mean: float
 
 
+@checked_arguments
 def retest_reliability(
     first: ArrayLike,
     second: ArrayLike | None = None,
@@ -110,6 +112,7 @@ def retest_reliability(
     )
 
 
+@checked_arguments
 def draw_agreement(first: ArrayLike, second: ArrayLike, *, unit: str = "", ax: "Axes | None" = None) -> "Axes":
     """Draw the difference of two measurements against their mean, with bias and limits of agreement.
 

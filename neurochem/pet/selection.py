@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.results import FitResult, ResultSet
 
@@ -105,6 +106,7 @@ class ModelComparison:
         return draw_comparison(self, ax)
 
 
+@checked_arguments
 def compare_models(
     results: Sequence[ResultSet] | Mapping[str, ResultSet], *, nested: Sequence[tuple[str, str]] = NESTED
 ) -> ModelComparison:
@@ -155,6 +157,7 @@ def compare_models(
     return ModelComparison(tuple(candidates), tuple(tests))
 
 
+@checked_arguments
 def f_test(simple: FitResult, full: FitResult) -> NestedTest:
     """Return the F test of a model against one that contains it, on the same data; see `compare_models`."""
     fits = {simple.model: simple, full.model: full}

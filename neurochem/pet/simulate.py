@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
@@ -18,6 +19,7 @@ from neurochem.pet.view import FrameView, PointView
 from neurochem.units import FloatArray, seconds_to_minutes
 
 
+@checked_arguments
 def simulate(
     model: str,
     frames: Frames | None = None,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.naming import sidecar_path, write_text, write_via
 from neurochem.pet.image import DynamicImage
@@ -20,6 +21,7 @@ from neurochem.units import FloatArray
 _COVERED = 0.99
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class StaticImage:
     """A 3-D image of one quantity.
@@ -98,6 +100,7 @@ class StaticImage:
         return write_via(file, lambda temporary: nibabel.save(image, temporary))
 
 
+@checked_arguments
 def time_average(
     image: DynamicImage, start_s: float, end_s: float | None = None, *, allow_gaps: bool = False
 ) -> StaticImage:

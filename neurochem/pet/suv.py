@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, UnitError
 from neurochem.naming import sidecar_path
 from neurochem.pet.aligned import read_mask
@@ -37,6 +38,7 @@ def read_dose_mbq(sidecar: dict[str, Any], where: str) -> float:
     return float(to_mbq(value, str(unit), where=f"{where}, field 'InjectedRadioactivityUnits'"))
 
 
+@checked_arguments
 def suv(
     image: DynamicImage | StaticImage,
     injected_dose_mbq: float | None = None,
@@ -99,6 +101,7 @@ def suv(
     return StaticImage(values, static.affine, "g/mL", description, facts, static.where)
 
 
+@checked_arguments
 def suvr(
     image: DynamicImage | StaticImage,
     reference_mask: Any,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.fitting import fit
 from neurochem.pet.model import MODELS, PARAMETER_UNITS
@@ -78,6 +79,7 @@ class TStarScan:
         return draw_t_star(self, ax, limit=limit)
 
 
+@checked_arguments
 def scan_t_star(
     tacs: TimeActivityCurves,
     model: str,
@@ -149,6 +151,7 @@ def scan_t_star(
     )
 
 
+@checked_arguments
 def draw_t_star(scan: TStarScan, ax: "Axes | None" = None, *, limit: float = T_STAR_RESIDUAL) -> "Axes":
     """Draw estimates against t*, and below the largest residual with its limit.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, MissingFileError, UnitError, unknown_name
 from neurochem.naming import sidecar_path, write_text
 from neurochem.pet.blood import ArterialInput
@@ -87,6 +88,7 @@ def _column_unit(sidecar: Mapping[str, Any], column: str) -> str | None:
     return entry.get("Units") if isinstance(entry, dict) else None
 
 
+@checked_arguments
 def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
     path: str | Path,
     *,
@@ -213,6 +215,7 @@ def voxel_count(count: float) -> int | float:
     return int(count) if float(count).is_integer() else float(count)
 
 
+@checked_arguments
 def write_tacs(tacs: TimeActivityCurves, path: str | Path) -> Path:
     """Write curves as a TSV (frame_start, frame_end in s, one column a region) with its JSON sidecar; return the path."""
     file = Path(path)
@@ -232,6 +235,7 @@ def write_tacs(tacs: TimeActivityCurves, path: str | Path) -> Path:
     return write_text(file, text)
 
 
+@checked_arguments
 def read_arterial_input(
     path: str | Path,
     *,

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.decay import isotope_name
 from neurochem.pet.frames import Frames
@@ -45,6 +46,8 @@ class TimeActivityCurves:
         If shapes disagree, a name is missing or double, or a value is not finite.
     """
 
+    made_by: ClassVar[str] = "read_tacs or extract_tacs give one"
+
     frames: Frames
     activity: FloatArray
     regions: tuple[str, ...]
@@ -53,6 +56,7 @@ class TimeActivityCurves:
     voxels: FloatArray | None = None
     where: str = ""
 
+    @checked_arguments
     def __init__(
         self,
         frames: Frames,

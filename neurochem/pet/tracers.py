@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.decay import isotope_name
 from neurochem.pet.model import MODELS
@@ -144,6 +145,7 @@ class Choice:
         return (*self.caveats, *self.regional.get(region, ()))
 
 
+@checked_arguments
 def tracer(name: str) -> Tracer:
     """Return what is known of a tracer.
 
@@ -193,6 +195,7 @@ def tracers() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+@checked_arguments
 def choose(
     tracer_or_name: Tracer | str,
     regions: Sequence[str],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.decay import decay_constant_per_min, frame_decay_factor, isotope_name
 from neurochem.pet.frames import Frames
@@ -132,6 +133,7 @@ def weight_methods() -> list[dict[str, object]]:
     ]
 
 
+@checked_arguments
 def frame_weights(
     tacs_or_frames: TimeActivityCurves | Frames,
     method: str = "counting",
@@ -199,6 +201,7 @@ def frame_weights(
     return weights / np.max(weights)
 
 
+@checked_arguments
 def graph_weights(weights: ArrayLike, divisor: ArrayLike) -> FloatArray:
     """Return the weights of a graph whose rows are divided by a curve.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.pet.decay import frame_decay_factor
 from neurochem.pet.frames import Frames
 from neurochem.units import FloatArray
@@ -10,6 +11,7 @@ from neurochem.units import FloatArray
 ACTIVITY_FLOOR = 0.01
 
 
+@checked_arguments
 def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None, *, relative: bool = True) -> FloatArray:
     """Return weights from counting statistics: duration / (activity x decay factor).
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from neurochem.arguments import checked_arguments
 from neurochem.pet.denoise.kernel import gaussian_kernel
 from neurochem.pet.denoise.method import DENOISERS, denoised, empty_frames, read_frame
 from neurochem.pet.image import DynamicImage
 
 
 @DENOISERS.register(name="Gaussian", aliases=("smooth",), reference="linear filter; no source needed")
+@checked_arguments
 def smooth_image(image: DynamicImage, fwhm_mm: Any, *, mask: Any = None) -> DynamicImage:
     """Return every frame smoothed with a Gaussian.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.denoise.kernel import GaussianKernel, gaussian_kernel
 from neurochem.pet.denoise.method import DENOISERS, Float32Array, denoised, empty_frames, read_frame
@@ -17,6 +18,7 @@ _SOURCE = "Johnson 2008 Magn Reson Med 59:456; for PET Christian 2010 J Nucl Med
 
 
 @DENOISERS.register(name="HYPR-LR", aliases=("HYPR", "HYPRLR"), reference=_SOURCE)
+@checked_arguments
 def hypr_lr(
     image: DynamicImage,
     fwhm_mm: Any,

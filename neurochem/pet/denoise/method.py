@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.image import DynamicImage
 from neurochem.registry import Registry
@@ -26,6 +27,7 @@ class Denoiser(Protocol):
 DENOISERS: Registry[Denoiser] = Registry("denoiser", package="neurochem.pet.denoise")
 
 
+@checked_arguments
 def denoise_image(image: DynamicImage, method: str, fwhm_mm: Any, **options: Any) -> DynamicImage:
     """Return a dynamic image denoised by a named method.
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.aligned import read_mask
 from neurochem.pet.blood import ArterialInput
@@ -35,6 +36,7 @@ LOW_SIGNAL = 0.05
 _OF_ALL_VOXELS = ("biased_without_k2prime", "t_star_default", "t_star_not_found", "vascular_correction")
 
 
+@checked_arguments(text=("weights",))
 def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     image: DynamicImage,
     model: str,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.partial_volume.method import METHODS, FrameCorrection, Method
 from neurochem.pet.partial_volume.noise import checked_variance
@@ -24,6 +25,7 @@ def partial_volume_methods() -> list[str]:
     return METHODS.names()
 
 
+@checked_arguments
 def partial_volume_correct(  # noqa: PLR0913 - the description of a correction
     image: Any,
     regions: Any = None,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.aligned import voxel_size_mm
 from neurochem.pet.partial_volume.separable import Separable, float_type
@@ -131,6 +132,7 @@ class PointSpread:
     outside: str
     fwhm_includes_voxel: bool
 
+    @checked_arguments
     def __init__(
         self,
         fwhm_mm: float | ArrayLike,
@@ -192,6 +194,7 @@ def three_widths(fwhm_mm: float | ArrayLike, name: str = "fwhm_mm") -> tuple[flo
     return x, y, z
 
 
+@checked_arguments
 def gaussian_smooth(
     volume: np.ndarray,
     fwhm_mm: float | ArrayLike,
