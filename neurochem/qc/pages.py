@@ -137,7 +137,7 @@ def scan_page(
     title : str
         Heading, for example "sub-01 ses-baseline pet".
     home : str
-        Relative address of the study page.
+        Relative address of the study page; empty where there is none.
     facts : mapping, optional
         What a reader wants to know first: name to text.
     settings : mapping, optional
