@@ -66,8 +66,9 @@ def test_a_fitted_selection_step_is_refused(rng, table, y):
 
 # 2 scaling or imputation before splitting
 @pytest.mark.parametrize("ddof", [0, 1])
-def test_columns_scaled_over_all_rows_are_refused(rng, table, y, ddof):
-    scaled = table.assign(bp1=(table["bp1"] - table["bp1"].mean()) / table["bp1"].std(ddof=ddof))
+@pytest.mark.parametrize("decimals", [3, 4, 15])
+def test_columns_scaled_over_all_rows_are_refused(rng, table, y, ddof, decimals):
+    scaled = table.assign(bp1=((table["bp1"] - table["bp1"].mean()) / table["bp1"].std(ddof=ddof)).round(decimals))
     with pytest.raises(LeakageError, match=f"{SCALING}: column 'bp1' has mean 0 and SD 1"):
         run(scaled, y, rng)
 

@@ -1,5 +1,6 @@
 import dataclasses
 import doctest
+import hashlib
 import importlib
 import json
 import pkgutil
@@ -19,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_study import small_study
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from neurochem.errors import FileFormatError, InputError, LeakageError, MissingFileError, UnknownNameError
 from neurochem.response.prediction import (
@@ -190,6 +192,20 @@ def test_both_learners_tune_and_predict_alike(rng, binary, holes):
     assert fast.choice.tolist() == other.choice.tolist()
     assert set(fast.choice.tolist()) != {0}
     assert_allclose(fast.linear, other.linear, rtol=1e-6, atol=1e-6)
+
+
+def test_matrix_libraries_keep_to_one_thread_so_that_numbers_do_not_depend_on_cores(rng, monkeypatch):
+    table, seen = patients(rng, 60), []
+    run = RidgeLearner.run
+
+    def watched(*arguments, **choices):
+        seen.extend(pool["num_threads"] for pool in threadpool_info())
+        return run(*arguments, **choices)
+
+    monkeypatch.setattr(RidgeLearner, "run", watched)
+    with threadpool_limits(2):
+        predict(table, responders(rng, table), rng=rng, **{**QUICK, "permutations": 2, "bootstraps": 2})
+    assert set(seen) == {1}
 
 
 # --- folds
@@ -663,11 +679,41 @@ def test_cards_that_are_none_are_refused(result, tmp_path):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(FileFormatError, match=message):
             ModelCard.load(tmp_path / "bad.json")
-    record = json.loads(result.card.save(tmp_path / "card.json").read_text())
-    record["slopes"] = record["slopes"][1:]
-    (tmp_path / "bad.json").write_text(json.dumps(record))
-    with pytest.raises(FileFormatError, match="field 'slopes' has 6 values for 7 predictors"):
-        ModelCard.load(tmp_path / "bad.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slopes": [9.0] * 7}, "the numbers are not those that were saved.*never validated"),
+        ({"intended_use": "choosing treatment"}, "the numbers are not those that were saved"),
+        ({"format": "neurochem-model-2"}, "is 'neurochem-model-2', and this neurochem reads 'neurochem-model-1'"),
+        ({"checksum": None}, "field 'checksum' does not fit"),
+    ],
+)
+def test_cards_that_were_changed_or_are_of_another_version_are_refused(result, tmp_path, change, message):
+    path = result.card.save(tmp_path / "card.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(FileFormatError, match=message):
+        ModelCard.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slopes": [1.0] * 6}, "field 'slopes' has 6 values for 7 predictors"),
+        ({"slopes": ["much"] * 7}, "a field holds what it cannot hold"),
+        ({"scale": [float("inf")] * 7}, "inf is not a finite number"),
+        ({"ranges": [1.0] * 7}, "a field holds what it cannot hold"),
+    ],
+)
+def test_a_card_with_its_checksum_made_anew_must_still_hold_numbers(result, tmp_path, change, message):
+    path = result.card.save(tmp_path / "card.json")
+    record = {**json.loads(path.read_text()), **change}
+    rest = {key: value for key, value in record.items() if key != "checksum"}
+    record["checksum"] = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    path.write_text(json.dumps(record))
+    with pytest.raises(FileFormatError, match=message):
+        ModelCard.load(path)
 
 
 def test_external_validation_changes_nothing_of_the_model(result):

@@ -17,7 +17,8 @@ from neurochem.records import plain
 from neurochem.response.prediction.prediction_table import encode_predictors
 from neurochem.units import FloatArray
 
-_FORMAT = "neurochem-model-1"
+_NAME, _VERSION = "neurochem-model", 1
+_FORMAT = f"{_NAME}-{_VERSION}"
 NOT_FOR_CARE = "Not a medical device. Not tested for decisions about the care of any person."
 _DIGITS = 9
 
@@ -126,6 +127,7 @@ class ModelCard:
     def save(self, path: str | Path) -> Path:
         """Write the card as JSON, which holds numbers and words only, and return the path."""
         record = {"format": _FORMAT, **plain(asdict(self))}
+        record["checksum"] = _checksum(record)
         return write_text(path, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -135,7 +137,8 @@ class ModelCard:
         Raises
         ------
         MissingFileError, FileFormatError
-            If there is no such file, or it holds something else.
+            If there is no such file, it holds something else, a newer version wrote it, or it was changed after it was
+            saved. The checksum tells accidents and edits by hand; it is no signature.
         """
         file = Path(path)
         if not file.is_file():
@@ -146,31 +149,69 @@ class ModelCard:
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             msg = f"{file}: not JSON ({error}); give a file that ModelCard.save wrote"
             raise FileFormatError(msg) from None
-        if not isinstance(record, dict) or record.pop("format", None) != _FORMAT:
-            msg = f"{file}: field 'format' is not '{_FORMAT}'; give a file that ModelCard.save wrote"
-            raise FileFormatError(msg)
-        return cls._from_record(file, record)
+        _check_format(file, record)
+        try:
+            return cls._from_record(file, record)
+        except (TypeError, ValueError, AttributeError) as error:
+            msg = f"{file}: a field holds what it cannot hold ({error}); the card is not whole, save the model again"
+            raise FileFormatError(msg) from None
 
     @classmethod
     def _from_record(cls, file: Path, record: dict[str, Any]) -> "ModelCard":
-        for name in cls.__dataclass_fields__:
-            if name not in record:
-                msg = f"{file}: field '{name}' is missing; the card is not whole, save the model again"
-                raise FileFormatError(msg)
         for name in ("predictors", "columns", "digests"):
             record[name] = tuple(map(str, record[name]))
         size = len(record["predictors"])
-        for name in ("fill", "centre", "scale", "slopes"):
-            record[name] = tuple(map(float, record[name]))
+        for name in ("fill", "centre", "scale", "slopes", "ranges"):
             if len(record[name]) != size:
                 msg = (
                     f"{file}: field '{name}' has {len(record[name])} values for {size} predictors; save the model again"
                 )
                 raise FileFormatError(msg)
-        record["ranges"] = tuple((float(low), float(high)) for low, high in record["ranges"])
+        for name in ("fill", "centre", "scale", "slopes"):
+            record[name] = tuple(map(_finite, record[name]))
+        record["ranges"] = tuple((_finite(low), _finite(high)) for low, high in record["ranges"])
         record["levels"] = {key: tuple(levels) for key, levels in record["levels"].items()}
-        record["intercept"], record["penalty"] = float(record["intercept"]), float(record["penalty"])
+        record["intercept"], record["penalty"] = _finite(record["intercept"]), _finite(record["penalty"])
         return cls(**{name: record[name] for name in cls.__dataclass_fields__})
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not np.isfinite(number):
+        msg = f"{number} is not a finite number"
+        raise ValueError(msg)
+    return number
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    """Return the hash of everything in a record but its checksum."""
+    rest = {key: value for key, value in record.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def _check_format(file: Path, record: Any) -> None:
+    """Refuse what is not a whole card of this version, as it was saved.
+
+    Raises
+    ------
+    FileFormatError
+        With what is wrong and what to do.
+    """
+    given = str(record.get("format", "")) if isinstance(record, dict) else ""
+    name, _, number = given.rpartition("-")
+    if name != _NAME or not number.isdigit():
+        msg = f"{file}: field 'format' is not '{_FORMAT}'; give a file that ModelCard.save wrote"
+        raise FileFormatError(msg)
+    if int(number) != _VERSION:
+        msg = f"{file}: field 'format' is '{given}', and this neurochem reads '{_FORMAT}'. Use the neurochem that saved it, or "
+        raise FileFormatError(msg + "save the model again with this one")
+    for name in (*ModelCard.__dataclass_fields__, "checksum"):
+        if name not in record:
+            msg = f"{file}: field '{name}' is missing; the card is not whole, save the model again"
+            raise FileFormatError(msg)
+    if record["checksum"] != _checksum(record):
+        msg = f"{file}: the numbers are not those that were saved (field 'checksum' does not fit); a model that was changed was "
+        raise FileFormatError(msg + "never validated. Get the card from its source again")
 
 
 def row_digests(design: pd.DataFrame) -> tuple[str, ...]:

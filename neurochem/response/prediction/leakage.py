@@ -120,10 +120,12 @@ def _same_by_site(table: pd.DataFrame, sites: np.ndarray) -> bool:
 
 
 def _scaled(values: FloatArray) -> str:
-    centred = abs(values.mean()) < _EXACT
-    if centred and any(abs(values.std(ddof=ddof) - 1.0) < _EXACT for ddof in (0, 1)):
+    digits = _resolution(values)
+    # a file keeps a few decimals; with fewer than three a marker in units of SD could be so by chance
+    close = 0.5 * 10.0**-digits if 3 <= digits < 7 else _EXACT
+    if abs(values.mean()) < close and any(abs(values.std(ddof=ddof) - 1.0) < close for ddof in (0, 1)):
         return "has mean 0 and SD 1 over all rows, to the last digits"
-    if values.min() == 0.0 and values.max() == 1.0 and len(set(values.tolist())) > 10 and not _resolution(values) <= 2:
+    if values.min() == 0.0 and values.max() == 1.0 and len(set(values.tolist())) > 10 and not digits <= 2:
         return "runs from exactly 0 to exactly 1 over all rows"
     return ""
 

@@ -11,7 +11,8 @@ from scipy import special
 from neurochem.response.prediction.ridge import Standardiser, apply_model, fit_ridge
 from neurochem.units import BoolArray, FloatArray
 
-_CHUNK = 250
+# Sets in one batch: few enough for the cache, many enough to hide the overhead of each call.
+_CHUNK = 125
 _CLIP = 1e-12
 
 
