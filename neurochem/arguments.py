@@ -3,7 +3,8 @@
 import functools
 import inspect
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, overload
@@ -18,6 +19,8 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 _LONGEST = 60
+# annotations of classes that are not loaded until they are used: "Axes | None", "lmfit.Parameters"
+_UNLOADED = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*)(?P<none> \| None)?")
 _ARRAY_PARTS = frozenset(get_args(ArrayLike)) or frozenset({ArrayLike})
 
 
@@ -29,15 +32,15 @@ class Kind:
     words: str
 
 
-def argument_error(name: str, value: Any, allowed: str, remedy: str = "", *, place: str = "") -> InputError:
+def argument_error(value: Any, name: str, allowed: str, remedy: str = "", *, place: str = "") -> InputError:
     """Return the error of a value that a parameter does not take: name, value, what is allowed, what to do.
 
     Parameters
     ----------
-    name : str
-        Parameter.
     value : object
         What was given.
+    name : str
+        Parameter.
     allowed : str
         What it takes, in words: "a number".
     remedy : str, optional
@@ -138,10 +141,19 @@ def _checked(function: Callable[P, R], text: Collection[str]) -> Callable[P, R]:
         for name, value in (*zip(order, args, strict=False), *kwargs.items()):
             kind = kinds.get(name)
             if kind is not None and not kind.fits(value):
-                raise argument_error(name, value, kind.words, place=place)
+                raise argument_error(value, name, kind.words, place=place)
         return function(*args, **kwargs)
 
     return checked
+
+
+def check_same_length(place: str, **arrays: np.ndarray) -> None:
+    """Raise InputError unless all arrays are flat and equally long (single numbers fit any length)."""
+    flat = {name: array for name, array in arrays.items() if array.ndim}
+    if len({array.shape for array in flat.values()}) > 1 or any(array.ndim > 1 for array in flat.values()):
+        listed = " and ".join(f"{name} has shape {array.shape}" for name, array in arrays.items())
+        msg = f"{place}: {listed}; give flat arrays of one length"
+        raise InputError(msg)
 
 
 def checked_fields(cls: C) -> C:
@@ -153,19 +165,21 @@ def checked_fields(cls: C) -> C:
 
 
 def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
-    """Return an annotation as an object; one that needs a package which is not loaded says nothing."""
+    """Return an annotation as an object; one that needs a package which is not loaded stays text."""
     if not isinstance(annotation, str):
         return Any if annotation is inspect.Parameter.empty else annotation
     try:
         return eval(annotation, function.__globals__)
     except (NameError, AttributeError, TypeError):
-        return Any
+        return annotation
 
 
 def kind_of(annotation: Any, *, text: bool = False) -> Kind | None:
     """Return what an annotation allows; None where it allows everything."""
     if annotation in (Any, object) or isinstance(annotation, TypeVar):
         return None
+    if isinstance(annotation, str):
+        return _unloaded(annotation)
     if get_origin(annotation) in (Union, UnionType):
         return _union(set(get_args(annotation)), get_args(annotation), text=text)
     if annotation is ArrayLike:
@@ -191,6 +205,22 @@ def _union(given: set[Any], ordered: Sequence[Any], *, text: bool) -> Kind | Non
     )
 
 
+def _unloaded(annotation: str) -> Kind | None:
+    """Return a kind by the name of a class alone: no value of a class that is not loaded exists."""
+    found = _UNLOADED.fullmatch(annotation)
+    if found is None:
+        return None
+    name, optional = found["name"], found["none"] is not None
+    return Kind(
+        lambda value: (value is None and optional) or any(base.__name__ == name for base in type(value).__mro__),
+        f"{_article(name)} {name}{' or None' if optional else ''}",
+    )
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "AEIOUaeiou" else "a"
+
+
 def _container(annotation: Any) -> Kind | None:
     origin, parts = get_origin(annotation) or annotation, get_args(annotation)
     if origin is Literal:
@@ -199,12 +229,13 @@ def _container(annotation: Any) -> Kind | None:
         return _NUMBERS
     if not isinstance(origin, type) or origin is Callable:
         return Kind(callable, "a function") if origin is Callable else None
-    if issubclass(origin, Mapping):
+    if issubclass(origin, Mapping) and (parts or origin in (Mapping, dict)):
         return _mapping(parts)
-    if issubclass(origin, Collection | Sequence) and parts:
-        return _sequence(parts)
-    made = getattr(origin, "made_by", "")
-    return Kind(lambda value: isinstance(value, origin), f"a {origin.__name__}{f' ({made})' if made else ''}")
+    if issubclass(origin, Iterable) and parts:
+        return _sequence(parts, once=origin is Iterable)
+    made = getattr(origin, "made_by", _MADE_BY.get(origin, ""))
+    words = f"{_article(origin.__name__)} {origin.__name__}{f' ({made})' if made else ''}"
+    return Kind(lambda value: isinstance(value, origin), words)
 
 
 def _mapping(parts: Sequence[Any]) -> Kind:
@@ -221,8 +252,11 @@ def _mapping(parts: Sequence[Any]) -> Kind:
     )
 
 
-def _sequence(parts: Sequence[Any]) -> Kind | None:
-    """Return a kind for many of one, or, as tuples of fixed length are written, for one of each."""
+def _sequence(parts: Sequence[Any], *, once: bool) -> Kind:
+    """Return a kind for many of one, or, as tuples of fixed length are written, for one of each.
+
+    What is gone through only once may be an iterator, whose items nobody can look at beforehand.
+    """
     if len(parts) > 1 and parts[-1] is not Ellipsis:
         each = [kind_of(part) or _ANYTHING for part in parts]
         return Kind(
@@ -237,7 +271,11 @@ def _sequence(parts: Sequence[Any]) -> Kind | None:
     words = one.words.removeprefix("a ").removeprefix("an ")
     return Kind(
         lambda value: (
-            (_listed(value) or (isinstance(value, str) and parts[0] is str)) and all(one.fits(part) for part in value)
+            (once and isinstance(value, Iterator))
+            or (
+                (_listed(value) or (isinstance(value, str) and parts[0] is str))
+                and all(one.fits(part) for part in value)
+            )
         ),
         f"a sequence of {words}, one each" if " or " in words else f"a sequence of {words}s",
     )
@@ -250,6 +288,7 @@ def _listed(value: Any) -> bool:
     return hasattr(value, "__len__") and hasattr(value, "__iter__")
 
 
+_MADE_BY: dict[type, str] = {np.random.Generator: "give a numpy Generator, for example np.random.default_rng(1)"}
 _ANYTHING = Kind(lambda _: True, "anything")
 _NUMBERS = Kind(is_numeric_array, "an array of numbers")
 _SIMPLE: dict[Any, Kind] = {

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from neurochem.errors import InputError
+
 # Columns of the one long table that leads from scans to outcome.
 MARKER_COLUMNS = (
     "participant_id", "session_id", "marker", "region", "value", "se", "unit", "model", "se_source", "qc", "qc_reason",
@@ -71,6 +73,9 @@ def parse_bids_name(name: str) -> tuple[dict[str, str], str, str]:
 def sidecar_path(path: str | Path) -> Path:
     """Return the JSON sidecar that belongs to a data file."""
     file = Path(path)
+    if not file.name:
+        msg = f"'{path}' names no file; give the name of a data file"
+        raise InputError(msg)
     return file.with_name(file.name.split(".", 1)[0] + ".json")
 
 
@@ -80,6 +85,9 @@ def write_via(path: str | Path, write: Callable[[Path], Any]) -> Path:
     A reader never sees half a file, and an error leaves nothing behind.
     """
     file = Path(path)
+    if not file.name or file.is_dir():
+        msg = f"'{path}' is a folder, not a file; give the name of the file to write"
+        raise InputError(msg)
     file.parent.mkdir(parents=True, exist_ok=True)
     # the whole extension is kept, since writers choose the format by it
     suffix = "".join(Path(file.name).suffixes) or ".tmp"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import argument_error, is_numeric_array
 from neurochem.errors import FileFormatError, InputError
 from neurochem.pet.image import load_nifti
 from neurochem.units import BoolArray, FloatArray
@@ -38,6 +39,10 @@ def read_values(source: Any, kind: str) -> tuple[np.ndarray, FloatArray | None, 
             raise FileFormatError(msg) from error
     if hasattr(source, "dataobj"):
         return _stored(source), source.affine, f"{kind} image"
+    if not is_numeric_array(source):
+        raise argument_error(
+            source, kind, "a path, a NIfTI image, or an array of numbers on the voxels of the PET image"
+        )
     return np.asarray(source), None, f"{kind} array"
 
 

@@ -55,6 +55,7 @@ class BloodSeries:
     ) -> None:
         checked = Samples(time_s, values, name=name or "sample", where=where)
         order = np.argsort(checked.time_s, kind="stable")
+        sources = tuple(sources)
         if sources and len(sources) != order.size:
             msg = f"{where or name}: {len(sources)} sources for {order.size} samples; give one a sample"
             raise InputError(msg)

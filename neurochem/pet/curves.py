@@ -6,6 +6,7 @@ A curve is zero before its first moment. Times are minutes after injection.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import comb, factorial
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -98,6 +99,8 @@ def _spread(rate: FloatArray, length: FloatArray) -> tuple[FloatArray, FloatArra
 
 class Curve(ABC):
     """A function of time in minutes that is zero before injection."""
+
+    made_by: ClassVar[str] = "for example an ArterialInput or Feng"
 
     @abstractmethod
     def values(self, time_min: ArrayLike) -> FloatArray:

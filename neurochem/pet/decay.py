@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, check_same_length, checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.units import FloatArray
 
@@ -61,7 +61,11 @@ def frame_decay_factor(start_min: FloatArray, duration_min: FloatArray, isotope:
     [1.0, 2.0]
     """
     rate = decay_constant_per_min(isotope)
-    x = rate * np.asarray(duration_min, dtype=float)
+    start, duration = np.asarray(start_min, dtype=float), np.asarray(duration_min, dtype=float)
+    if np.isinf(duration).any():
+        raise argument_error(duration_min, "duration_min", "finite durations in minutes")
+    check_same_length("frame_decay_factor", start_min=start, duration_min=duration)
+    x = rate * duration
     # (1 - exp(-x))/x without loss of digits in short frames
     shrink = np.where(x > 0, -np.expm1(-x) / np.where(x > 0, x, 1.0), 1.0)
-    return np.exp(rate * np.asarray(start_min, dtype=float)) / shrink
+    return np.exp(rate * start) / shrink

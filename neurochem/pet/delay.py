@@ -209,8 +209,8 @@ def estimate_delay(
         )
         raise InputError(msg)
     given = counting_weights(frames, means, tacs.isotope) if weights is None else np.asarray(weights, dtype=float)
-    if given.shape != means.shape:
-        msg = f"{given.size} weights for {means.size} frames; give one a frame"
+    if given.shape != means.shape or not (np.isfinite(given) & (given >= 0)).all():
+        msg = f"{given.size} weights for {means.size} frames; give one (1/variance, finite, not negative) a frame"
         raise InputError(msg)
     kept = frames.select(early)
     shifted = _Shifted(kept, blood, count, longest_min=float(kept.end_min[-1]) - min(0.0, limits_s[0]) / 60.0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.blood_samples import BloodSeries
 from neurochem.pet.curves import Curve, ExponentialSum, PiecewisePolynomial, Term
@@ -42,6 +42,8 @@ def disperse(curve: Curve, tau_s: float, *, until_s: float | None = None) -> Cur
         msg = f"until_s is missing: where should the dispersed {type(curve).__name__} end, in seconds?"
         raise InputError(msg)
     nodes = curve.nodes if isinstance(curve, PiecewisePolynomial) else np.zeros(1)
+    if until_s is not None and not np.isfinite(until_s):
+        raise argument_error(until_s, "until_s", "a finite time in seconds")
     end = float(nodes[-1]) if until_s is None else float(seconds_to_minutes(until_s))
     breaks = np.unique(np.concatenate([[0.0, end], nodes[(nodes > 0) & (nodes < end)]]))
 

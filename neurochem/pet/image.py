@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments, is_numeric_array
 from neurochem.errors import FileFormatError, InputError, MissingFileError
 from neurochem.naming import sidecar_path
 from neurochem.pet.compressed import UnpackedArray
@@ -65,6 +65,12 @@ class DynamicImage:
         where: str = "",
         notes: tuple[str, ...] = (),
     ) -> None:
+        if not (hasattr(data, "shape") and hasattr(data, "__getitem__")):
+            raise argument_error(
+                data, "data", "an array of numbers, shape (x, y, z, n_frames), or a proxy that reads one"
+            )
+        if isinstance(data, np.ndarray) and not is_numeric_array(data):
+            raise argument_error(data, "data", "numbers")
         shape = tuple(data.shape)
         place = f"{where}: " if where else ""
         if len(shape) != 4:

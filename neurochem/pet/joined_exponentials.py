@@ -22,10 +22,10 @@ class JoinedExponentials(Curve):
 
     @checked_arguments
     def __init__(self, parts: Sequence[ExponentialSum]) -> None:
-        if not parts:
+        self.parts = tuple(parts)
+        if not self.parts:
             msg = "no parts were given; a sum of exponentials needs at least one"
             raise InputError(msg)
-        self.parts = tuple(parts)
 
     def values(self, time_min: ArrayLike) -> FloatArray:
         """Return the curve at some times."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.results import Axis, Estimate, FitResult, ResultSet
@@ -176,6 +176,8 @@ def occupancy_curve(
     brain. Doses far below EC50 determine Emax/EC50 alone. Points of one person are not independent.
     """
     x, y, weights = _curve_data(dose, occupancy, stderr, 1 if maximum is not None else 2)
+    if maximum is not None and not 0 < maximum < np.inf:
+        raise argument_error(maximum, "maximum", "a positive number, in the unit of occupancy")
     positive = x[x > 0]
     low, high = float(positive.min()) / _EC50_REACH, float(positive.max()) * _EC50_REACH
     root = np.sqrt(weights)

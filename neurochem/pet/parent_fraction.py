@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import check_same_length, checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.decay import decay_constant_per_min
 from neurochem.pet.sample_fit import (
@@ -365,9 +365,9 @@ def parent_fraction_weights(time_s: ArrayLike, plasma: ArrayLike, isotope: str) 
         Proportional to the counts in a sample of fixed volume counted for a fixed time at its own time: the variance of a
         fraction is pf (1 - pf)/counts, whose first factor is left out so that noise does not feed back into weights.
     """
-    counts = np.asarray(plasma, dtype=float) * np.exp(
-        -decay_constant_per_min(isotope) * seconds_to_minutes(np.asarray(time_s, dtype=float))
-    )
+    time, activity = np.asarray(time_s, dtype=float), np.asarray(plasma, dtype=float)
+    check_same_length("parent_fraction_weights", time_s=time, plasma=activity)
+    counts = activity * np.exp(-decay_constant_per_min(isotope) * seconds_to_minutes(time))
     bad = np.flatnonzero(~(np.isfinite(counts) & (counts >= 0)))
     if bad.size or not (counts > 0).any():
         row = int(bad[0]) if bad.size else 0

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neurochem.errors import InputError, unknown_name
+from neurochem.arguments import argument_error, is_numeric_array, is_whole
+from neurochem.errors import InputError
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
 from neurochem.pet.frames import Frames
 from neurochem.pet.model import KineticModel, ScanInputs, Target
+from neurochem.pet.options import check_options
 from neurochem.pet.plasma_blood import PlasmaAndBlood
 from neurochem.pet.reconstruct import FrameSpline
 from neurochem.pet.tacs import TimeActivityCurves
@@ -36,10 +38,7 @@ def scan_inputs(
     options: Mapping[str, Any],
 ) -> ScanInputs:
     """Check and prepare what all regions share."""
-    for name in options:
-        if name not in kinetic.options:
-            remedy = f"{kinetic.name} has no such choice."
-            raise unknown_name(name, kinetic.options, kind=f"option of {kinetic.name}", remedy=remedy)
+    check_options(kinetic, options)
     kept = _kept_frames(tacs, exclude)
     weight, weighting = _weights(tacs, weights)
     weight = np.where(kept, weight, 0.0)
@@ -47,7 +46,6 @@ def scan_inputs(
         msg = f"{tacs.where or 'the scan'}: only {np.count_nonzero(weight)} frames carry weight; a fit needs at least 4"
         raise InputError(msg)
     zero = _starts_at_zero(tacs, kept)
-    _check_k2prime(options)
     flags = (*_gap_flags(tacs.frames, weight > 0, zero), *_plausibility(tacs.frames, options))
     if kinetic.inputs == "reference":
         curve, name, spline = _reference_curve(tacs, kinetic, reference, kept, zero)
@@ -87,13 +85,6 @@ def region_target(tacs: TimeActivityCurves, inputs: ScanInputs, region: str) -> 
     return Target(region, tacs[region], noise(region, tacs[region]), shared)
 
 
-def _check_k2prime(options: Mapping[str, Any]) -> None:
-    value = options.get("k2prime")
-    if value is not None and not (isinstance(value, int | float | np.number) and 0 < float(value) < np.inf):
-        msg = f"k2prime is {value!r}; it must be a positive rate in 1/min, for example 0.06"
-        raise InputError(msg)
-
-
 def _plausibility(frames: Frames, options: Mapping[str, Any]) -> tuple[Flag, ...]:
     """Return warnings about units: a scan of seconds or days, a washout rate that no tracer has."""
     flags = []
@@ -110,6 +101,8 @@ def _plausibility(frames: Frames, options: Mapping[str, Any]) -> tuple[Flag, ...
 def _kept_frames(tacs: TimeActivityCurves, exclude: Sequence[int]) -> BoolArray:
     kept = tacs.frames.measured.copy()
     for index in exclude:
+        if not is_whole(index):
+            raise argument_error(exclude, "exclude", f"numbers of frames, whole, from 0 to {len(tacs.frames) - 1}")
         if not 0 <= int(index) < len(tacs.frames):
             msg = f"exclude names frame {index}; frames count from 0 to {len(tacs.frames) - 1}"
             raise InputError(msg)
@@ -125,7 +118,7 @@ def _weights(tacs: TimeActivityCurves, weights: ArrayLike | str | None) -> tuple
     if weights is None:
         text = "counting statistics (duration, decay, mean activity floored at 1 % of its peak)"
         return counting_weights(tacs.frames, tacs.activity.mean(axis=1), tacs.isotope), text
-    given = np.array(weights, dtype=float)
+    given = np.array(weights, dtype=float) if is_numeric_array(weights) else np.empty(0)
     if given.shape != (len(tacs.frames),) or not (np.isfinite(given) & (given >= 0)).all() or not given.any():
         msg = (
             f"weights must be {len(tacs.frames)} finite numbers, not negative and not all zero: one over the variance of each "
@@ -168,6 +161,10 @@ def _reference_curve(
             raise InputError(msg)
         means, name = reference.activity[:, 0], reference.regions[0]
     else:
+        if not is_numeric_array(reference):
+            raise argument_error(
+                reference, "reference", "the name of a region, frame means in kBq/mL, a TAC or a curve"
+            )
         means, name = np.array(reference, dtype=float), "reference"
     if means.shape != (len(tacs.frames),) or not np.isfinite(means).all() or not means.any():
         msg = f"the reference must be {len(tacs.frames)} finite frame means in kBq/mL, not all zero; got shape {means.shape}"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.curves import Curve
@@ -70,6 +70,8 @@ def simulate(
     vessels = blood if kinetic.inputs == "reference" else None
     if times_s is not None:
         times = np.atleast_1d(seconds_to_minutes(times_s))
+        if times.ndim != 1 or not np.isfinite(times).all():
+            raise argument_error(times_s, "times_s", "a flat list of finite times in seconds")
         until = float(np.max(times, initial=0.0)) * 60.0
         return kinetic.predict(parameters, PointView(times, *_curves(curve, until, vessels)))
     assert frames is not None

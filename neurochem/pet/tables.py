@@ -147,6 +147,9 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
     if isinstance(regions, str):
         regions = [regions]
     names = _region_columns(table, skipped, str(file)) if regions is None else list(regions)
+    if not names:
+        msg = f"{file}: no column is a region; name at least one (regions=[...]), beside those of times and weights"
+        raise InputError(msg)
     activity = np.column_stack([_activity(table, name, activity_unit, sidecar, file) for name in names])
     activity = activity * _decay_correction(sidecar, frames, isotope, file)[:, None]
     return TimeActivityCurves(

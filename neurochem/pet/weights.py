@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.pet.decay import frame_decay_factor
 from neurochem.pet.frames import Frames
 from neurochem.units import FloatArray
@@ -36,6 +36,9 @@ def counting_weights(frames: Frames, activity: FloatArray, isotope: str | None, 
     Undecayed counts are Poisson: var(C) is proportional to C D/d with D the exact decay factor of the frame. Activity is
     floored at 1 % of its peak.
     """
+    activity = np.asarray(activity, dtype=float)
+    if activity.shape not in ((), (len(frames),)) or np.isinf(activity).any():
+        raise argument_error(activity, "activity", f"{len(frames)} numbers without infinities, one a frame")
     peak = float(np.max(activity, initial=0.0))
     floored = np.maximum(activity, ACTIVITY_FLOOR * peak) if peak > 0 else np.ones(len(frames))
     decay = 1.0 if isotope is None else frame_decay_factor(frames.start_min, frames.duration_min, isotope)

@@ -256,7 +256,7 @@ def test_input_that_cannot_mean_anything_is_one_clear_error(image, changes, erro
 
 
 def test_what_is_no_dynamic_image_is_refused(rows, tmp_path):
-    with pytest.raises(InputError, match="image is a ndarray; give a DynamicImage"):
+    with pytest.raises(InputError, match=r"image is an array .* it takes a DynamicImage \(read_image gives one\)"):
         nc.pet.fit_image(rows, "SRTM", reference=REFERENCE)
     with pytest.raises(InputError, match="the image has 3 dimensions"):
         nc.pet.DynamicImage(np.ones(SHAPE), FRAMES, AFFINE)

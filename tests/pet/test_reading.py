@@ -315,5 +315,5 @@ def test_a_k2prime_that_is_no_rate_is_refused_and_an_odd_one_flagged():
             nc.pet.fit(tacs, "MRTM2", reference="ref", k2prime=value)
     fit = nc.pet.fit(tacs, "LoganRef", reference="ref", k2prime=0.001)["put"]
     assert "implausible_k2prime" in [flag.name for flag in fit.flags]
-    with pytest.raises(InputError, match="tacs is a str"):
+    with pytest.raises(InputError, match="tacs is 'x.tsv'; it takes a TimeActivityCurves"):
         nc.pet.fit("x.tsv", "SRTM", reference="ref")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.partial_volume.method import METHODS, FrameCorrection, Method
 from neurochem.pet.partial_volume.noise import checked_variance
@@ -224,6 +224,8 @@ def _output(out: Any, volumes: Volumes) -> Any:
     shape = volumes.shape if volumes.single else (*volumes.shape, volumes.count)
     if out is None:
         return np.empty(shape, dtype=volumes.dtype)
+    if not (hasattr(out, "shape") and hasattr(out, "dtype") and hasattr(out, "__setitem__")):
+        raise argument_error(out, "out", f"an array {shape} of float32 or float64 that is written into")
     if tuple(out.shape) != shape or not np.issubdtype(out.dtype, np.floating):
         msg = f"out has shape {tuple(out.shape)} and type {out.dtype}; it must be {shape} of float32 or float64"
         raise InputError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.aligned import voxel_size_mm
 from neurochem.pet.partial_volume.separable import Separable, float_type
@@ -145,7 +145,10 @@ class PointSpread:
             msg = f"outside is '{outside}'; give 'zero' (no activity beyond the volume) or 'nearest' (its faces continued)"
             raise InputError(msg)
         object.__setattr__(self, "fwhm_mm", three_widths(fwhm_mm))
-        object.__setattr__(self, "voxel_mm", tuple(float(size) for size in np.asarray(voxel_mm, dtype=float)))
+        voxel = np.asarray(voxel_mm, dtype=float)
+        if voxel.shape != (3,) or not (np.isfinite(voxel) & (voxel > 0)).all():
+            raise argument_error(voxel_mm, "voxel_mm", "three positive lengths in mm, one an axis")
+        object.__setattr__(self, "voxel_mm", tuple(voxel.tolist()))
         object.__setattr__(self, "outside", outside)
         object.__setattr__(self, "fwhm_includes_voxel", bool(fwhm_includes_voxel))
 
@@ -233,6 +236,7 @@ def gaussian_smooth(
     >>> gaussian_smooth(step, (4.0, 0.0, 0.0), np.eye(4))[6:10, 0, 0].round(3)
     array([0.192, 0.386, 0.614, 0.808])
     """
+    volume = np.asarray(volume)
     if volume.ndim not in (3, 4):
         msg = f"the volume has {volume.ndim} dimensions {volume.shape}; give (x, y, z) or (x, y, z, frames)"
         raise InputError(msg)
