@@ -1,15 +1,14 @@
 """Vendor formats through the functions of spec2nii (not its command line): one converter a format."""
 
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from neurochem.errors import FileFormatError, InputError, MissingFileError
+from neurochem.errors import FileFormatError, MissingFileError
+from neurochem.mrs.converted import Convert, Converted, count_transients
+from neurochem.mrs.dicom import dicom
+from neurochem.mrs.siemens import rda, twix
 
-# What a converter gives: NIfTI-MRS objects, and one name for each.
-Converted = tuple[Sequence[Any], Sequence[str]]
-Convert = Callable[[Sequence[Path], str | None], Converted]
 _LARGEST_MHZ = 1e5
 _DICOM_ENDINGS = {".dcm", ".ima", ".dicom"}
 
@@ -35,15 +34,11 @@ def sdat(paths: Sequence[Path], part: str | None) -> Converted:
         )
         raise FileFormatError(msg)
     images, names = read_sdat_spar_pair(data, spar, tags=[None, None, None])
-    for image in images:
-        _count_transients(image, parameters)
-    return images, names
-
-
-def _count_transients(image: Any, parameters: dict[str, Any]) -> None:
     averages = parameters.get("averages")
-    if isinstance(averages, int) and averages > 0:
-        image.add_hdr_field("NumberOfTransients", averages * int(parameters["rows"]), doc="averages x rows of the SPAR")
+    for image in images:
+        count = averages * int(parameters["rows"]) if isinstance(averages, int) else None
+        count_transients(image, count, "averages x rows of the SPAR")
+    return images, names
 
 
 def data_list(paths: Sequence[Path], part: str | None) -> Converted:
@@ -70,36 +65,11 @@ def partner(path: Path, suffix: str, why: str) -> Path:
     raise MissingFileError(msg)
 
 
-def twix(paths: Sequence[Path], part: str | None) -> Converted:
-    """Siemens TWIX; `part` is the kind of its readouts ("image", "refscan", "noise", ...)."""
-    from mapvbvd import mapVBVD  # type: ignore[import-untyped] # ships no types
-    from spec2nii.Siemens.twixfunctions import process_twix
-
-    found = mapVBVD(paths[0], quiet=True)
-    # a multi-raid file starts with adjustment scans; the measurement is last
-    found = found[-1] if isinstance(found, list) else found
-    kinds = list(found.MDH_flags())
-    kind = part or "image"
-    if kind not in kinds:
-        msg = f"{paths[0]}: no part '{kind}'; it holds {', '.join(kinds) or 'nothing'}. Give one of these as part=..."
-        raise InputError(msg)
-    overrides = {"dims": (None, None, None), "tags": (None, None, None)}
-    images, _ = process_twix(found, None, paths[0].name, kind, overrides, quiet=True, verbose=False)
-    return images, [kind] * len(images)
-
-
 def pfile(paths: Sequence[Path], part: str | None) -> Converted:
     """GE P-file."""
     from spec2nii.GE.ge_pfile import read_pfile
 
     return read_pfile(paths[0], None)
-
-
-def rda(paths: Sequence[Path], part: str | None) -> Converted:
-    """Siemens RDA."""
-    from spec2nii.Siemens.rda import convert_rda
-
-    return convert_rda(paths[0], None, False)
 
 
 def jmrui(paths: Sequence[Path], part: str | None) -> Converted:
@@ -156,34 +126,6 @@ def varian(paths: Sequence[Path], part: str | None) -> Converted:
     for image in images:
         image.remove_hdr_field("EchoTime")
     return images, names
-
-
-def dicom(paths: Sequence[Path], part: str | None) -> Converted:
-    """Siemens, Philips or UIH DICOM, one file or all files of one series."""
-    maker = _maker(paths[0])
-    if "siemens" in maker:
-        from spec2nii.Siemens.dicomfunctions import multi_file_dicom
-    elif "uih" in maker or "united imaging" in maker:
-        from spec2nii.uih import multi_file_dicom
-    elif "philips" in maker:
-        from spec2nii.Philips.philips_dcm import multi_file_dicom
-    else:
-        msg = f"{paths[0]}: DICOM of manufacturer '{maker}'; allowed are Siemens, Philips and UIH. Convert it with spec2nii."
-        raise FileFormatError(msg)
-    return multi_file_dicom(list(paths), None, "DIM_DYN" if len(paths) > 1 else None, False)
-
-
-def _maker(path: Path) -> str:
-    import pydicom
-
-    try:
-        return str(pydicom.dcmread(path, stop_before_pixels=True).Manufacturer).casefold()
-    except (pydicom.errors.InvalidDicomError, AttributeError) as error:
-        known = ", ".join(
-            [".nii", ".nii.gz", ".raw", ".h2o", *sorted(CONVERTERS), "DICOM", "folders of Bruker and Varian"]
-        )
-        msg = f"{path}: not a format of MR spectroscopy that is known here; allowed: {known}. Convert it with spec2nii."
-        raise FileFormatError(msg) from error
 
 
 def files_of(folder: Path) -> tuple[str, Convert, tuple[Path, ...]]:

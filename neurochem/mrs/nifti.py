@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurochem.errors import FileFormatError, InputError
-from neurochem.mrs.spectra import TIME, Acquisition, Spectrum
+from neurochem.mrs.spectra import DYNAMIC, TIME, Acquisition, Spectrum
 from neurochem.naming import write_via
 from neurochem.units import to_seconds
 
@@ -47,10 +47,11 @@ def from_nifti_mrs(image: Any, path: Path) -> Acquisition:
     dims = [*_SPATIAL, *_tags(header, data.ndim - 4), TIME]
     keep = [index for index, dim in enumerate(dims) if dim == TIME or data.shape[index] > 1]
     data = data.reshape([data.shape[index] for index in keep])
+    data, dims = _one_dynamic(data, [dims[index] for index in keep])
     echo, repetition = (_seconds_field(header, key, path) for key in ("EchoTime", "RepetitionTime"))
     return Acquisition(
         data,
-        dims=tuple(dims[index] for index in keep),
+        dims=tuple(dims),
         dwell_s=_dwell(image, path),
         larmor_mhz=float(np.atleast_1d(header["SpectrometerFrequency"])[0]),
         echo_time_s=echo,
@@ -60,6 +61,18 @@ def from_nifti_mrs(image: Any, path: Path) -> Acquisition:
         source=str(path),
         header=_plain(header) | _place(image),
     )
+
+
+def _one_dynamic(data: np.ndarray, dims: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Return averages and repetitions, which a Siemens file counts apart, as one dimension in the order of measurement."""
+    while dims.count(DYNAMIC) > 1:
+        fast = dims.index(DYNAMIC)
+        slow = dims.index(DYNAMIC, fast + 1)
+        # the later dimension is the outer loop
+        data = np.moveaxis(data, slow, fast)
+        data = data.reshape([*data.shape[:fast], -1, *data.shape[fast + 2 :]])
+        dims = dims[:slow] + dims[slow + 1 :]
+    return data, dims
 
 
 def _plain(header: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,6 +130,9 @@ def _seconds_field(header: Mapping[str, Any], key: str, path: Path) -> float | N
     if value is None:
         return None
     number = float(np.atleast_1d(value)[0])
+    # what a scanner or an anonymiser leaves where it has nothing to say
+    if number == 0:
+        return None
     limit = 5.0 if key == "EchoTime" else 100.0
     if not 0 < number <= limit:
         msg = f"{path}: header field {key} is {number:g}; it must be seconds, above 0 and at most {limit:g}. Correct the file."

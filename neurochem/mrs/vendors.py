@@ -4,19 +4,28 @@ import contextlib
 import io
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurochem.errors import FileFormatError, InputError
-from neurochem.mrs.converters import BY_NAME, CONVERTERS, Convert, bruker, dicom, files_of, twix, varian
+from neurochem.mrs.converted import Convert
+from neurochem.mrs.converters import BY_NAME, CONVERTERS, bruker, files_of, varian
+from neurochem.mrs.dicom import dicom
 from neurochem.mrs.nifti import from_nifti_mrs
+from neurochem.mrs.siemens import twix
 from neurochem.mrs.spectra import Acquisition
 
 # A difference comes after the edit conditions that it was made of.
-_REFERENCE_WORDS = ("ref", "h2o", "water", "noise", "noi", "std_1", "unsup", "diff")
-_LONGEST_INVERSION_S = 20.0
+# "quant" and "ecc" are the water scans of GE semi-LASER, "_off" those of CMRR semi-LASER (suppression or gradients off).
+_REFERENCE_WORDS = (
+    "ref", "h2o", "water", "noise", "noi", "std_1", "unsup", "diff", "quant", "ecc", "rf_off", "ovs_off", "rfoff", "empty_data",
+)  # fmt: skip
+# A longer time than any in use, for what can only be milliseconds.
+_LONGEST_S = {"EchoTime": 5.0, "RepetitionTime": 100.0, "InversionTime": 20.0}
 
 
 def read_vendor(path: Path | Sequence[Path], part: str | None = None) -> Acquisition:
@@ -41,7 +50,10 @@ def read_vendor(path: Path | Sequence[Path], part: str | None = None) -> Acquisi
     FileFormatError
         If the converter cannot read the file, naming what it said.
     """
-    parts = read_vendor_parts(path, part)
+    _, convert, _ = _format(path)
+    # the other kinds of readout of a TWIX file are not converted before they are asked for
+    asked = "image" if part is None and convert is twix else part
+    parts = read_vendor_parts(path, asked)
     names = list(parts)
     first = Path(path if isinstance(path, str | Path) else next(iter(path)))
     return parts[names[_choose(first, names, part)]]
@@ -59,17 +71,19 @@ def read_vendor_parts(path: Path | Sequence[Path], part: str | None = None) -> d
     found: dict[str, Acquisition] = {}
     for index, (image, name) in enumerate(zip(images, names, strict=True)):
         label = name if name not in found else f"{name} {index + 1}"
-        found[label] = from_nifti_mrs(image, files[0])
+        found[label] = from_nifti_mrs(_in_seconds(image), files[0])
     labels = tuple(found)
-    return {name: replace(item, header={**_in_seconds(item.header), "parts": labels}) for name, item in found.items()}
+    return {name: replace(item, header={**item.header, "parts": labels}) for name, item in found.items()}
 
 
-def _in_seconds(header: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the header with an inversion time in seconds: spec2nii copies that of Philips and Siemens in milliseconds."""
-    inversion = header.get("InversionTime")
-    if isinstance(inversion, int | float) and inversion > _LONGEST_INVERSION_S:
-        return {**header, "InversionTime": inversion / 1e3}
-    return dict(header)
+def _in_seconds(image: Any) -> Any:
+    """Return the image with times in seconds: spec2nii copies some of Philips and Siemens in milliseconds."""
+    for key, longest in _LONGEST_S.items():
+        if key in image.hdr_ext:
+            value = float(np.atleast_1d(image.hdr_ext[key])[0])
+            if value > longest:
+                image.add_hdr_field(key, value / 1e3)
+    return image
 
 
 def _format(path: Path | Sequence[Path]) -> tuple[str, Convert, tuple[Path, ...]]:
@@ -95,7 +109,8 @@ def _beginning(file: Path) -> str:
 
 def _converted(kind: str, convert: Convert, files: tuple[Path, ...], part: str | None) -> tuple[list[Any], list[str]]:
     # converters print; a library is quiet
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    silence = io.StringIO()
+    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             images, names = convert(files, part)
@@ -117,7 +132,8 @@ def _converted(kind: str, convert: Convert, files: tuple[Path, ...], part: str |
 def _choose(path: Path, names: list[str], part: str | None) -> int:
     """Return the place of the part asked for, else of the first that is no reference."""
     if part is not None:
-        matches = [place for place, name in enumerate(names) if part.casefold() in name.casefold()]
+        exact = [place for place, name in enumerate(names) if part.casefold() == name.casefold()]
+        matches = exact or [place for place, name in enumerate(names) if part.casefold() in name.casefold()]
         if not matches:
             msg = f"{path}: no part '{part}'; it holds {', '.join(names)}. Give one of these."
             raise InputError(msg)
