@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochem.errors import InputError
+from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.options import FitOptions
 from neurochem.mrs.outcome import Outcome, failed_result, fitted_result
@@ -34,6 +34,7 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     ratios: str | Iterable[SoftRatio] | None = "default",
     amplitudes: str = "mean",
     line_from: Spectrum | Acquisition | None = None,
+    signed: Iterable[str] = (),
     allow_mismatch: bool = False,
     name: str | None = None,
 ) -> FitResult | Any:
@@ -76,6 +77,8 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     line_from : Spectrum or Acquisition, optional
         Unsuppressed water of the same voxel, treated as the data were: elements get what its line is beyond a Voigt line
         (neurochem.mrs.reference_line) before the widths are fitted.
+    signed : iterable of str
+        Elements that may be negative, as rests of a subtraction are; by default none may.
     allow_mismatch : bool
         Let a basis of another echo time pass.
     name : str, optional
@@ -112,6 +115,7 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
     Provencher SW (1993), Magn Reson Med 30:672; Golub GH, Pereyra V (1973), SIAM J Numer Anal 10:413; Wilson M (2021),
     Magn Reson Med 85:13.
     """
+    signed = tuple(signed)
     if isinstance(spectrum, Acquisition) and _is_grid(spectrum):
         return _fit_grid(spectrum, basis, allow_mismatch, locals())
     options = FitOptions(
@@ -125,6 +129,7 @@ def fit(  # noqa: PLR0913 - keywords of one analysis
         ratios,
         amplitudes,
         line_from,
+        signed,
     )
     data, elements = matched(spectrum, basis, options, allow_mismatch=allow_mismatch)
     settings = _settings(data, basis, options)
@@ -167,6 +172,9 @@ def matched(
         )
         raise InputError(msg)
     options.check()
+    for name in options.signed:
+        if name not in basis.names:
+            raise unknown_name(name, basis.names, kind="signed element")
     data = without_zero_filling(data)
     elements = basis.matched(data, allow_mismatch=allow_mismatch)
     if options.line_from is not None:

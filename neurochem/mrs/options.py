@@ -22,7 +22,8 @@ class FitOptions:
 
     Attributes
     ----------
-    ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes, line_from
+    ppm, baseline, baseline_dimension_per_ppm, macromolecules, lipids, lineshape, shifts, ratios, amplitudes, line_from,
+    signed
         As for `fit`.
     """
 
@@ -36,6 +37,7 @@ class FitOptions:
     ratios: str | Iterable[SoftRatio] | None = "default"
     amplitudes: str = "mean"
     line_from: Spectrum | Acquisition | None = None
+    signed: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Refuse options that cannot mean anything.

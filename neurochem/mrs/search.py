@@ -155,7 +155,7 @@ def _dimension(
     size = options.baseline_dimension_per_ppm
     return choose_dimension(
         setup.data / unit, curves / unit, rows, lambda value: setup.baseline(options.baseline, value),
-        nonnegative=np.ones(len(setup.names), dtype=bool), grid=DIMENSION_GRID if size is None else (size,),
+        nonnegative=setup.nonnegative, grid=DIMENSION_GRID if size is None else (size,),
     )  # fmt: skip
 
 
@@ -243,7 +243,7 @@ def _promising(found: Found, options: FitOptions) -> list[tuple[Setup, FloatArra
 def _problem(setup: Setup, baseline: Baseline, rows: Rows | None, unit: float) -> Problem:
     return Problem(
         setup.model.scaled(1.0 / unit), setup.data / unit, baseline, rows, np.zeros(setup.model.size), limits(setup).sd,
-        np.ones(len(setup.names), dtype=bool),
+        setup.nonnegative,
     )  # fmt: skip
 
 

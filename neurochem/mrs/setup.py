@@ -13,7 +13,7 @@ from neurochem.mrs.model import LinearCombination
 from neurochem.mrs.options import FitOptions
 from neurochem.mrs.ratios import SoftRatio, chosen_ratios
 from neurochem.mrs.spectra import Spectrum, noise_sd, to_hz
-from neurochem.units import ComplexArray, FloatArray
+from neurochem.units import BoolArray, ComplexArray, FloatArray
 
 REACH_PPM = 0.25
 # Where the singlets lie that align the data: choline to NAA.
@@ -50,6 +50,8 @@ class Setup:
         How far residual water lies above the window (ppm), where there is so much that its tail matters.
     proton_amplitude : float
         Signal of one proton in the elements.
+    signed : tuple of str
+        Elements that may be negative.
     """
 
     spectrum: Spectrum
@@ -64,6 +66,12 @@ class Setup:
     ppm: tuple[float, float] = (0.2, 4.2)
     water_ppm: float | None = None
     proton_amplitude: float = 1.0
+    signed: tuple[str, ...] = ()
+
+    @property
+    def nonnegative(self) -> BoolArray:
+        """Which elements cannot be negative."""
+        return np.array([name not in self.signed for name in self.names], dtype=bool)
 
     @property
     def span_ppm(self) -> float:
@@ -102,7 +110,7 @@ def prepare(
     if not narrow.any():
         msg = "every element of the basis is a macromolecule; at least one metabolite is needed"
         raise BasisMismatchError(msg)
-    start = _coarse(data, basis, elements) if start is None else start
+    start = _coarse(data, basis, elements, options.signed) if start is None else start
     names, broad = tuple(basis.names), tuple(basis.macromolecules)
     added, priors = _added(data, basis, options)
     if added is not None:
@@ -117,12 +125,12 @@ def prepare(
     water = _residual_water(data, values * noise, options.ppm[1], start.shift_hz)
     return Setup(
         data, names, broad, model, values, noise, start, priors, chosen_ratios(options.ratios), options.ppm, water,
-        basis.proton_amplitude,
+        basis.proton_amplitude, options.signed,
     )  # fmt: skip
 
 
-def _coarse(data: Spectrum, basis: Basis, elements: ComplexArray) -> CoarseStart:
-    narrow = ~basis.broad
+def _coarse(data: Spectrum, basis: Basis, elements: ComplexArray, signed: tuple[str, ...]) -> CoarseStart:
+    narrow = ~basis.broad & np.array([name not in signed for name in basis.names])
     metabolites = tuple(name for name, sharp in zip(basis.names, narrow, strict=True) if sharp)
     reach = REACH_PPM * data.larmor_mhz
     low, high = to_hz(np.array([_ALIGNED_PPM[1], _ALIGNED_PPM[0]]), data.larmor_mhz, data.reference_ppm)

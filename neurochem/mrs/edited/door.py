@@ -11,8 +11,8 @@ from neurochem.mrs.edited.basis_fit import DifferenceBasis, difference_basis
 from neurochem.mrs.edited.combine import EditedInput, EditedSpectra, difference_name, edited_spectra, result_weights
 from neurochem.mrs.edited.conditions import STEPS
 from neurochem.mrs.edited.peak_result import fit_by_peaks, located
-from neurochem.mrs.edited.refine import refined
-from neurochem.mrs.edited.results import with_fields, with_linewidth, with_reference, with_sums, with_variance
+from neurochem.mrs.edited.refine import Refined, moved, refined, with_artefacts
+from neurochem.mrs.edited.results import with_fields, with_linewidth, with_reference, with_sums, without
 from neurochem.mrs.fit import fit
 from neurochem.mrs.preprocess import Preprocessed
 from neurochem.mrs.sequences.editing import DIFFERENCES
@@ -20,7 +20,6 @@ from neurochem.mrs.simulate_basis import EditedBasis
 from neurochem.mrs.spectra import EDIT, Acquisition, Spectrum, as_spectrum
 from neurochem.quality import Flag
 from neurochem.results import FitResult
-from neurochem.units import FloatArray
 
 METHODS = ("basis", "peaks")
 PPM = (0.5, 4.2)
@@ -190,22 +189,25 @@ def _with_sum(  # noqa: PLR0913 - one call
     finer = refined(edited, total, basis, made, difference_name(edited, target))
     if finer is None:
         return with_reference(_by_basis(spectrum, made, label, target, options), total, _REFERENCES)
-    result = _by_basis(finer.difference, made, label, target, options, added=finer.added)
-    moved = {step: {"shift_hz": hz, "phase_deg": deg} for step, (hz, deg) in finer.corrections.items()}
-    result = with_linewidth(result, total)
-    result = with_fields(result, settings={**result.settings, "refined_alignment": moved})
+    result = with_linewidth(_by_basis(finer.difference, made, label, target, options, finer=finer), total)
     return with_reference(result, total, _REFERENCES)
 
 
 def _by_basis(
     spectrum: Spectrum, made: DifferenceBasis, label: str, target: str, options: Mapping[str, Any],
-    added: FloatArray | None = None,
+    finer: Refined | None = None,
 ) -> FitResult:  # fmt: skip
     keywords = {"ppm": PPM, "macromolecules": None, "lipids": None, "ratios": None, **options}
-    result = fit(spectrum, made.basis, name=label, **keywords)
-    if added is not None and result.success:
-        result = with_variance(result, made.basis.names, added)
-    record = {"macromolecule_model": made.model, "left_out": list(made.left_out), "gaba_plus": dict(made.gaba_plus)}
+    record: dict[str, Any] = {
+        "macromolecule_model": made.model, "left_out": list(made.left_out), "gaba_plus": dict(made.gaba_plus),
+    }  # fmt: skip
+    if finer is None:
+        result = fit(spectrum, made.basis, name=label, **keywords)
+    else:
+        elements, signed = with_artefacts(made.basis, finer)
+        result = fit(spectrum, elements, name=label, signed=signed, **keywords)
+        record["refined_alignment"] = moved(result, finer)
+        result = with_fields(without(result, signed), settings={**result.settings, "elements": list(made.basis.names)})
     result = with_fields(result, settings={**result.settings, **record})
     if target != "GABA":
         return result

@@ -6,7 +6,7 @@ the half percent of it that an editing pulse 1.1 ppm away disturbs, both change 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,9 +16,8 @@ from neurochem.mrs.edited.combine import EditedSpectra, result_weights
 from neurochem.mrs.edited.conditions import STEPS
 from neurochem.mrs.edited.sum_line import free_line, phase_and_shift, voigt_decay
 from neurochem.mrs.simulate_basis import EditedBasis
-from neurochem.mrs.spectra import Spectrum, noise_sd
+from neurochem.mrs.spectra import Spectrum
 from neurochem.results import FitResult
-from neurochem.solve import information_covariance
 from neurochem.units import ComplexArray, FloatArray
 
 _WINDOW_PPM, _BASELINE_TERMS = (2.75, 4.20), 4
@@ -37,13 +36,14 @@ class Refined:
         After the finer alignment, without the rests of lines that editing should leave alone.
     corrections : mapping of str to (Hz, degrees)
         By how much each sub-spectrum was moved on top of its alignment.
-    added : array, shape (m, m)
-        Covariance that the uncertain alignment adds to the elements of the difference, in their order.
+    artefacts : mapping of (step, "phase" or "shift") to complex array, shape (n_points,)
+        What a radian, or a hertz, of misalignment of a sub-spectrum puts into the difference, lines not broadened: elements of
+        the fit, so that the alignment and its error are found together with what is sought.
     """
 
     difference: Spectrum
     corrections: Mapping[str, tuple[float, float]]
-    added: FloatArray
+    artefacts: Mapping[tuple[str, str], ComplexArray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,13 +103,11 @@ def refined(
         ),
     )
     rest = _rest(basis, total, made, weights, spectrum) * line.sharp
-    models = {step: _model(basis[step], total, spectrum) * line.sharp for step in moved}
+    artefacts = _artefacts({step: _model(basis[step], total, spectrum) for step in moved}, weights, spectrum)
     current = {step: edited[step] for step in present}
     corrections = {step: np.zeros(2) for step in moved}
-    added = np.zeros((len(made.basis), len(made.basis)))
     for _ in range(_ROUNDS if moved else 0):
-        data = _combined(current, weights) - rest
-        found, added = _solved(spectrum, data, models, weights, made.basis, line)
+        found = _solved(spectrum, _combined(current, weights) - rest, artefacts, made.basis, line)
         steps = dict(zip(moved, found.reshape(-1, 2), strict=True))
         if any(abs(math.degrees(one)) > _MOST_DEG or abs(two) > _MOST_HZ for one, two in steps.values()):
             return None
@@ -118,7 +116,30 @@ def refined(
             turn = np.exp(-1j * phase - 2j * np.pi * shift * spectrum.time_s)
             current[step] = current[step].with_fid(current[step].fid * turn)
     listed = {step: (float(shift), math.degrees(phase)) for step, (phase, shift) in corrections.items()}
-    return Refined(spectrum.with_fid(_combined(current, weights) - rest), listed, added)
+    return Refined(spectrum.with_fid(_combined(current, weights) - rest), listed, artefacts)
+
+
+def with_artefacts(basis: Basis, finer: Refined) -> tuple[Basis, tuple[str, ...]]:
+    """Return the elements of a difference with those of misalignment, and the names of the latter, which have either sign."""
+    spectrum = finer.difference
+    names = tuple(f"{step} {what}" for step, what in finer.artefacts)
+    matched = replace(
+        basis, fids=basis.matched(spectrum, allow_mismatch=True), dwell_s=spectrum.dwell_s, larmor_mhz=spectrum.larmor_mhz,
+        reference_ppm=spectrum.reference_ppm,
+    )  # fmt: skip
+    return (matched.joined(names, np.array(list(finer.artefacts.values()))), names) if names else (matched, ())
+
+
+def moved(result: FitResult, finer: Refined) -> dict[str, dict[str, float]]:
+    """Return by how much each sub-spectrum lies off its alignment as fitted together with the elements, with errors."""
+    out = {}
+    for step, (shift, phase) in finer.corrections.items():
+        one, two = result[f"{step} phase"], result[f"{step} shift"]
+        out[step] = {
+            "shift_hz": shift - two.value, "shift_stderr_hz": two.stderr,
+            "phase_deg": phase - math.degrees(one.value), "phase_stderr_deg": math.degrees(one.stderr),
+        }  # fmt: skip
+    return out
 
 
 def _combined(spectra: Mapping[str, Spectrum], weights: Mapping[str, float]) -> ComplexArray:
@@ -145,45 +166,37 @@ def _rest(
     return out
 
 
+def _artefacts(
+    models: Mapping[str, ComplexArray], weights: Mapping[str, float], spectrum: Spectrum
+) -> dict[tuple[str, str], ComplexArray]:
+    """Return the derivatives of the difference to phase (rad) and shift (Hz) of each sub-spectrum."""
+    turn = 2j * np.pi * spectrum.time_s
+    return {
+        (step, what): weights[step] * factor * model
+        for step, model in models.items()
+        for what, factor in (("phase", 1j), ("shift", turn))
+    }
+
+
 def _solved(
     spectrum: Spectrum,
     data: ComplexArray,
-    models: Mapping[str, ComplexArray],
-    weights: Mapping[str, float],
+    artefacts: Mapping[tuple[str, str], ComplexArray],
     basis: Basis,
     line: "_Line",
-) -> tuple[FloatArray, FloatArray]:
-    """Return (phase, shift) of each sub-spectrum, and the covariance that they add to the elements."""
-    turn = 2j * np.pi * spectrum.time_s
-    artefacts = [
-        column
-        for step, model in models.items()
-        for column in (1j * weights[step] * model, turn * weights[step] * model)
-    ]
+) -> FloatArray:
+    """Return (phase, shift) of each sub-spectrum, the lines being those of the sum."""
     elements = basis.matched(spectrum, allow_mismatch=True) * np.where(basis.broad[:, None], line.broad, line.sharp)
     offset = line.shift_hz / spectrum.larmor_mhz
     ppm = np.fft.ifftshift(spectrum.ppm) + offset
     window = np.flatnonzero((ppm >= _WINDOW_PPM[0]) & (ppm <= _WINDOW_PPM[1]))
     centred = (ppm[window] - np.mean(_WINDOW_PPM)) / np.ptp(_WINDOW_PPM)
     smooth = np.power.outer(centred, np.arange(_BASELINE_TERMS)).astype(complex)
-    columns = np.column_stack([np.fft.fft(np.vstack([artefacts, elements]), axis=1)[:, window].T, smooth, 1j * smooth])
+    moved = np.array(list(artefacts.values())) * line.sharp
+    columns = np.column_stack([np.fft.fft(np.vstack([moved, elements]), axis=1)[:, window].T, smooth, 1j * smooth])
     rows = np.vstack([columns.real, columns.imag])
     target = np.fft.fft(data)[window]
-    values = np.concatenate([target.real, target.imag])
     norms = np.linalg.norm(rows, axis=0)
     norms[norms == 0.0] = 1.0
-    solution = np.linalg.lstsq(rows / norms, values, rcond=1e-8)[0] / norms
-    count, end = len(artefacts), len(artefacts) + len(elements)
-    sd = max(noise_sd(spectrum), 1e-12 * float(np.abs(target).max()))
-    # elements that lie outside the window are not determined here, and take no error from it
-    both = information_covariance(rows, sd**2)[count:end, count:end]
-    alone = information_covariance(rows[:, count:], sd**2)[: end - count, : end - count]
-    known = np.isfinite(np.diag(both)) & np.isfinite(np.diag(alone))
-    added = np.where(np.outer(known, known), both - alone, 0.0)
-    return solution[:count], _positive(added)
-
-
-def _positive(matrix: FloatArray) -> FloatArray:
-    """Return the nearest covariance: rounding leaves small negative eigenvalues."""
-    values, vectors = np.linalg.eigh(0.5 * (matrix + matrix.T))
-    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T, dtype=float)
+    solution = np.linalg.lstsq(rows / norms, np.concatenate([target.real, target.imag]), rcond=1e-8)[0] / norms
+    return np.asarray(solution[: len(moved)], dtype=float)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -92,29 +91,29 @@ def joined(result: FitResult, estimates: Mapping[str, Estimate], block: np.ndarr
     return with_fields(whole, estimates={**whole.estimates, **add_totals(whole)})
 
 
-def with_variance(result: FitResult, names: Sequence[str], added: np.ndarray) -> FitResult:
-    """Return the result with more covariance of some elements, and their standard errors with it.
+def without(result: FitResult, names: Sequence[str]) -> FitResult:
+    """Return the result without some elements: their curves are taken off the data, their errors stay in the others'.
 
     Parameters
     ----------
     result : FitResult
         A fit.
     names : sequence of str
-        Elements, in the order of `added`; those that the fit lacks are passed over.
-    added : array, shape (m, m)
-        What is added.
+        Elements; they may not be part of a total.
     """
-    place = [result.covariance_names.index(name) for name in names if name in result.covariance_names]
-    rows = [index for index, name in enumerate(names) if name in result.covariance_names]
-    covariance = np.array(result.covariance)
-    covariance[np.ix_(place, place)] += added[np.ix_(rows, rows)]
-    errors = dict(zip(result.covariance_names, np.sqrt(np.diag(covariance)), strict=True))
-    estimates = {
-        name: replace(item, stderr=float(errors[name])) if name in errors else item
-        for name, item in result.estimates.items()
-    }
-    whole = with_fields(result, covariance=covariance, estimates=estimates)
-    return with_fields(whole, estimates={**estimates, **add_totals(whole)})
+    gone = set(names)
+    estimates = {name: item for name, item in result.estimates.items() if name not in gone}
+    kept = [index for index, name in enumerate(result.covariance_names) if name not in gone]
+    whole = with_fields(
+        result, estimates=estimates, covariance=np.array(result.covariance)[np.ix_(kept, kept)],
+        covariance_names=tuple(result.covariance_names[index] for index in kept),
+        flags=tuple(flag for flag in result.flags if flag.parameter not in gone),
+    )  # fmt: skip
+    if not result.success:
+        return whole
+    taken = np.sum([result.components[name] for name in names], axis=0)
+    curves = {name: curve for name, curve in result.components.items() if name not in gone}
+    return with_fields(whole, data=result.data - taken, fitted=result.fitted - taken, components=curves)
 
 
 def with_linewidth(result: FitResult, total: FitResult) -> FitResult:
