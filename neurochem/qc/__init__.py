@@ -3,7 +3,18 @@
 Nothing here reads a file; the pages take results and return text.
 """
 
-from neurochem.qc.pages import Findings, Panel, Section, scan_page, study_page
+from neurochem.qc.pages import Findings, NumberTable, Panel, Prediction, Section, scan_page, study_page
 from neurochem.qc.verdict import Verdict, judge, judge_fit
 
-__all__ = ["Findings", "Panel", "Section", "Verdict", "judge", "judge_fit", "scan_page", "study_page"]
+__all__ = [
+    "Findings",
+    "NumberTable",
+    "Panel",
+    "Prediction",
+    "Section",
+    "Verdict",
+    "judge",
+    "judge_fit",
+    "scan_page",
+    "study_page",
+]

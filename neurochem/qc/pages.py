@@ -10,6 +10,7 @@ import jinja2
 import neurochem
 from neurochem.errors import InputError
 from neurochem.qc.embed import data_uri
+from neurochem.qc.numbers import rounded
 from neurochem.qc.tables import diagnostics_table, estimates_table, flag_list, settings_rows
 from neurochem.qc.verdict import judge, judge_fit
 from neurochem.results import FitResult, ResultSet
@@ -42,6 +43,47 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberTable:
+    """A table of numbers and words under a title.
+
+    Attributes
+    ----------
+    title : str
+        What it shows.
+    heads : sequence of str
+        Columns.
+    rows : sequence of sequence
+        Cells; text stays, numbers are rounded to three digits.
+    """
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a study page says of a prediction model.
+
+    Attributes
+    ----------
+    lines : sequence of str
+        What was found, one paragraph each.
+    limits : sequence of str
+        What may not be concluded from it.
+    tables : sequence of NumberTable
+        Numbers.
+    panels : sequence of Panel
+        Figures.
+    """
+
+    lines: Sequence[str] = ()
+    limits: Sequence[str] = ()
+    tables: Sequence[NumberTable] = ()
+    panels: Sequence[Panel] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What a study page says of outcome.
 
@@ -51,8 +93,18 @@ class Findings:
         Outcome models, each with an estimate "slope".
     sentences : sequence of str
         One text a model, in the same order.
+    study : str
+        Who was studied, and the outcome.
     headline : str
-        One sentence before everything.
+        One sentence before the table of questions.
+    found : sequence of (str, str)
+        The answers in short: a word for the certainty, and what it is about.
+    sure : sequence of str
+        What the certainty rests on.
+    reading : str
+        How to read the sizes.
+    glossary : sequence of (str, str)
+        Markers, and what they are.
     summary : sequence of mapping
         One row a question in plain words: question, found, size, certainty, noise.
     meanings : mapping of str to str
@@ -64,16 +116,23 @@ class Findings:
     moderation_sentences : sequence of str
         One text each.
     limits, methods : sequence of str
-        What may not be concluded, and what was done.
+        What may not be concluded ("what: why"), and what was done.
     checklist : sequence of mapping
         Items of a reporting checklist: item, part, topic, answer, state.
     panels : sequence of Panel
         Figures.
+    prediction : Prediction or None
+        A prediction model, where one was made.
     """
 
     results: ResultSet | None = None
     sentences: Sequence[str] = ()
+    study: str = ""
     headline: str = ""
+    found: Sequence[tuple[str, str]] = ()
+    sure: Sequence[str] = ()
+    reading: str = ""
+    glossary: Sequence[tuple[str, str]] = ()
     summary: Sequence[Mapping[str, str]] = ()
     meanings: Mapping[str, str] = field(default_factory=dict)
     flow: Sequence[tuple[str, int]] = ()
@@ -83,6 +142,7 @@ class Findings:
     methods: Sequence[str] = ()
     checklist: Sequence[Mapping[str, str]] = ()
     panels: Sequence[Panel] = ()
+    prediction: Prediction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,19 +311,53 @@ def study_page(
         notes=list(notes),
         associations=association_table(found.results),
         sentences=list(zip(found.results or (), found.sentences, strict=False)),
+        study=found.study,
         headline=found.headline,
+        found=list(found.found),
+        sure=list(found.sure),
+        reading=found.reading,
+        glossary=list(found.glossary),
         summary=list(found.summary),
         meanings=list(found.meanings.items()),
         flow=list(found.flow),
         moderations=moderation_table(found.moderations),
         moderation_sentences=list(zip(found.moderations or (), found.moderation_sentences, strict=False)),
-        limits=list(found.limits),
+        limits=[_head_and_reason(text) for text in found.limits],
         methods=list(found.methods),
         checklist=list(found.checklist),
-        panels=[
-            {"image": _image(panel.figure), "caption": panel.caption, "alt": panel.alt, "data": panel.data}
-            for panel in found.panels
-        ],
+        panels=_panel_records(found.panels),
+        prediction=None if found.prediction is None else _prediction_record(found.prediction),
         markers=marker_summary(markers),
         scans=list(scans),
     )
+
+
+def _panel_records(panels: Sequence[Panel]) -> list[dict[str, str]]:
+    return [{"image": _image(p.figure), "caption": p.caption, "alt": p.alt, "data": p.data} for p in panels]
+
+
+def _head_and_reason(text: str) -> tuple[str, str]:
+    """Return what may not be concluded, and why."""
+    head, colon, reason = text.partition(": ")
+    return head, reason if colon else ""
+
+
+def _prediction_record(found: Prediction) -> dict[str, Any]:
+    tables = [
+        {
+            "title": table.title,
+            "heads": [head.replace("_", " ") for head in table.heads],
+            "rows": [[_cell_text(cell) for cell in row] for row in table.rows],
+        }
+        for table in found.tables
+    ]
+    return {
+        "lines": list(found.lines), "limits": list(found.limits), "tables": tables, "panels": _panel_records(found.panels),
+    }  # fmt: skip
+
+
+def _cell_text(cell: Any) -> str:
+    """Return a cell as text: three decimals for what is a fraction of things, a dash for what is not known."""
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) >= 100 else rounded(cell, 3)
+    return str(cell)

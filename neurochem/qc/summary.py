@@ -61,11 +61,17 @@ def association_table(associations: ResultSet | None) -> dict[str, Any]:
     first = next(iter(associations.values()))
     heads = ["marker (time)", "slope ± standard error", "95 % interval", "unit", "n", "p", "p (Holm)", "verdict"]
     rows = [_association_row(name, fit) for name, fit in associations.items()]
-    caption = (
-        f"{first.model}: slope of the outcome on the marker, adjusted for the covariates; "
-        "p (Holm) is adjusted for the number of tests."
-    )
+    caption = f"Slope of the outcome for one unit of the marker, adjusted for the covariates{_noise_words(first)}; "
+    caption += "p (Holm) is adjusted for the number of tests."
     return {"heads": heads, "rows": rows, "words": 1, "caption": caption}
+
+
+def _noise_words(fit: FitResult) -> str:
+    """Return what was done about the noise of the scans, as the fit recorded it; nothing where it did not."""
+    used = str(fit.settings.get("error", ""))
+    if not used:
+        return ""
+    return ", not corrected for the noise of the scans" if used == "none" else ", corrected for the noise of the scans"
 
 
 def _association_row(name: str, fit: FitResult) -> list[str]:

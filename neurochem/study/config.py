@@ -113,7 +113,17 @@ class MarkerChoice:
 
 @dataclass(frozen=True, slots=True)
 class ResponseConfig:
-    """How markers are related to outcome; names as in `neurochem.response.associate`."""
+    """How markers are related to outcome; names as in `neurochem.response.associate`.
+
+    Attributes
+    ----------
+    arms : tuple of str
+        Reference and other arm that markers may tell apart; needed where there are more than two.
+    predict : str
+        Outcome type of a prediction model to be made and judged as well; empty for none.
+    predictors : tuple of str
+        Its candidates, for example "BPND midbrain"; empty for all markers at baseline with severity, age and sex.
+    """
 
     outcome: str = "madrs"
     outcome_type: str = "change"
@@ -122,6 +132,9 @@ class ResponseConfig:
     covariates: tuple[str, ...] = ("age", "sex")
     at: tuple[str, ...] = TIMES
     markers: tuple[MarkerChoice, ...] = ()
+    arms: tuple[str, ...] = ()
+    predict: str = ""
+    predictors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +223,13 @@ def _ppm_range(value: Any) -> tuple[float, float]:
     return float(value[0]), float(value[1])
 
 
+def _two_arms(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) not in (0, 2) or not all(isinstance(item, str) for item in value):
+        msg = 'two arms, the reference first, for example ["placebo", "ssri"]'
+        raise _NotAllowedError(msg)
+    return tuple(value)
+
+
 def _one_of(*allowed: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in allowed:
@@ -259,7 +279,8 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
         ResponseConfig,
         {
             "outcome": _text, "outcome_type": _one_of(*OUTCOME_TYPES), "baseline_visit": _text,
-            "endpoint_visit": _text, "covariates": _texts, "at": _times, "markers": _markers,
+            "endpoint_visit": _text, "covariates": _texts, "at": _times, "markers": _markers, "arms": _two_arms,
+            "predict": _one_of("", *OUTCOME_TYPES), "predictors": _texts,
         },
     ),
     "run": (RunConfig, {"workers": _count, "engine": _one_of(*ENGINES), "scheduler": _text}),

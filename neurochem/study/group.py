@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from neurochem import qc, response
-from neurochem.errors import MissingFileError
+from neurochem.errors import InputError, LeakageError, MissingFileError
 from neurochem.figures import save_figure
 from neurochem.naming import MARKERS_FILE, write_text
 from neurochem.response.report import OutcomeReport, ReportFigure, headline, outcome_report
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GROUP_FOLDER = "group"
+CARD_FILE = "prediction_card.json"
+# One start for the folds and shuffles of every study: same input, same bytes out.
+PREDICTION_SEED = 1
 _COLUMNS: dict[str, dict[str, Any]] = {
     "name": {"Description": "Marker, region and time of the association"},
     "outcome": {"Description": "Scale of the outcome"},
@@ -75,6 +80,7 @@ _CHECKLIST_COLUMNS: dict[str, dict[str, Any]] = {
     "topic": {"Description": "What to report"},
     "answer": {"Description": "What is known here"},
     "state": {"Description": "filled, authors (to be filled in) or not applicable"},
+    "source": {"Description": "Whether number and topic were checked against the statement"},
 }
 
 
@@ -136,8 +142,13 @@ def run_group(bids_dir: str | Path, out_dir: str | Path, *, config: Config) -> G
     cohort = response.read_cohort(bids, out)
     results = associate_family(cohort, config.response)
     notes = tuple(str(problem) for problem in cohort.warnings)
-    found = outcome_report(cohort, results)
+    predicted, refused = _predict(cohort, config.response)
+    notes = (*notes, *refused)
+    arms = config.response.arms
+    found = outcome_report(cohort, results, arms=(arms[0], arms[1]) if arms else None, prediction=predicted)
     written = _write(bids, out, config, found, notes)
+    if predicted is not None and predicted.card is not None:
+        written.append(predicted.card.save(out / GROUP_FOLDER / CARD_FILE))
     return GroupReport(
         results, found.sentences, notes, tuple(path.relative_to(out) for path in written), found.moderations
     )
@@ -158,6 +169,25 @@ def associate_family(cohort: response.Cohort, settings: ResponseConfig) -> Resul
     )
 
 
+def _predict(
+    cohort: response.Cohort, settings: ResponseConfig
+) -> tuple["response.PredictionResult | None", tuple[str, ...]]:
+    """Return the prediction model that the configuration asks for, or a note on why there is none."""
+    if not settings.predict:
+        return None, ()
+    try:
+        found = response.predict(
+            cohort, settings.outcome, predictors=settings.predictors or None, rng=np.random.default_rng(PREDICTION_SEED),
+            outcome_type=settings.predict, endpoint_visit=settings.endpoint_visit,
+        )  # fmt: skip
+    except LeakageError:
+        raise
+    except InputError as error:
+        # a cohort too small for folds still has its associations
+        return None, (f"No prediction model was made: {error}",)
+    return found, ()
+
+
 def _write(bids: Path, out: Path, config: Config, report: OutcomeReport, notes: tuple[str, ...]) -> list[Path]:
     """Write tables, fits, text, figures with their data, and the study page; return their paths."""
     folder = out / GROUP_FOLDER
@@ -174,8 +204,12 @@ def _write(bids: Path, out: Path, config: Config, report: OutcomeReport, notes: 
         written.append(write_fits(folder / "moderation_fit.json", list(report.moderations.values())))
     if report.checklist:
         written += write_table(folder / "checklist.tsv", report.checklist, descriptions=_CHECKLIST_COLUMNS)
-    for item in report.figures:
+    for item in _all_figures(report):
         written += _write_figure(folder, item)
+    for title, frame in report.prediction.tables if report.prediction else ():
+        described = {str(name): {"Description": f"{name}: {title}"} for name in frame.columns}
+        name = f"prediction_{'-'.join(title.split(',')[0].split(' (')[0].lower().split())}.tsv"
+        written += write_table(folder / name, _records(frame), descriptions=described, facts=facts)
     written.append(write_provenance(out, level="group", command=command_text("group"), config=config.record()))
     markers = read_rows(out / MARKERS_FILE)
     written.append(write_index(out, markers, title=dataset_name(bids), notes=notes, findings=_findings(report)))
@@ -196,17 +230,33 @@ def _write_figure(folder: Path, item: ReportFigure) -> list[Path]:
     ]
 
 
+def _all_figures(report: OutcomeReport) -> list[ReportFigure]:
+    return [*report.figures, *(report.prediction.figures if report.prediction else ())]
+
+
+def _panel(item: ReportFigure) -> qc.Panel:
+    stem = f"association_{item.name}" if item.name == "forest" else item.name
+    return qc.Panel(item.figure, item.caption, item.alt, f"{GROUP_FOLDER}/{stem}.tsv")
+
+
 def _findings(report: OutcomeReport) -> qc.Findings:
-    panels = []
-    for item in report.figures:
-        stem = f"association_{item.name}" if item.name == "forest" else item.name
-        panels.append(qc.Panel(item.figure, item.caption, item.alt, f"{GROUP_FOLDER}/{stem}.tsv"))
+    short = report.brief
     return qc.Findings(
         results=report.associations, sentences=report.sentences, headline=headline(report.associations),
+        study=short.study, found=short.found, sure=short.sure, reading=short.reading, glossary=short.glossary,
         summary=report.findings, meanings=MEANINGS,
         flow=report.flow, moderations=report.moderations, moderation_sentences=report.moderation_sentences,
-        limits=report.limits, methods=report.methods, checklist=report.checklist, panels=panels,
+        limits=report.limits, methods=report.methods, checklist=report.checklist,
+        panels=[_panel(item) for item in report.figures], prediction=_prediction(report),
     )  # fmt: skip
+
+
+def _prediction(report: OutcomeReport) -> qc.Prediction | None:
+    part = report.prediction
+    if part is None:
+        return None
+    tables = [qc.NumberTable(title, list(map(str, frame)), frame.to_numpy().tolist()) for title, frame in part.tables]
+    return qc.Prediction(part.lines, part.limits, tables, [_panel(item) for item in part.figures])
 
 
 def _moderation_row(name: str, fit: FitResult) -> dict[str, Any]:
@@ -229,6 +279,8 @@ def _text(report: OutcomeReport, notes: tuple[str, ...]) -> str:
         *zip((f"{name} by arm" for name in report.moderations), report.moderation_sentences, strict=True),
     ]
     parts = [f"{name}: {sentence}" for name, sentence in pairs]
+    if report.prediction:
+        parts += [f"Prediction: {text}" for text in report.prediction.lines]
     parts += [f"Not to be concluded: {text}" for text in report.limits]
     parts += [f"Methods: {text}" for text in report.methods]
     parts += [f"Note on the cohort: {warning}" for warning in notes]

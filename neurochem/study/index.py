@@ -26,7 +26,7 @@ def write_index(
     facts = {
         "people": str(len(people)),
         "scans": str(len(scans)),
-        "markers": str(len(markers)),
+        "marker values": str(len(markers)),
         **{state: str(sum(row["qc"] == state for row in markers)) for state in ("ok", "flagged", "failed")},
     }
     lost = [row for row in read_scans(out_dir) if row["state"] != "done"]

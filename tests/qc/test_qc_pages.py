@@ -239,3 +239,31 @@ def test_the_study_page_shows_associations_with_their_words():
 
 def test_a_study_without_markers_has_a_page():
     assert "There is no marker yet" in outline(qc.study_page(title="Study", markers=[], scans=[])).text
+
+
+def test_the_first_screen_has_answer_certainty_and_limits_before_any_table():
+    slope = Estimate("slope", -8.0, 2.0, "points per BPND", dof=20)
+    fit = FitResult("structural", "x", {"slope": slope}, diagnostics={"n": 24.0}, settings={"error": "ml"})
+    findings = qc.Findings(
+        ResultSet({"BPND": fit}), ("words",), study="24 patients.", found=[("clear", "BPND goes with a better outcome")],
+        sure=["24 patients only."], limits=["That BPND causes the outcome: nobody's was assigned"],
+        prediction=qc.Prediction(["Out of sample."], ["That it works elsewhere."], [
+            qc.NumberTable("People left out", ["measure", "low95"], [["AUC", 0.123456], ["Brier", math.nan], ["n", 374.0]]),
+        ]),
+    )  # fmt: skip
+    page = qc.study_page(title="Study", markers=[marker()], scans=[SCAN], findings=findings, notes=["a note"])
+    text = outline(page).text
+    before = text[: text.index("Markers and outcome")]
+    for words in (
+        "24 patients. ",
+        "clear BPND goes with a better outcome",
+        "24 patients only.",
+        "That BPND causes the outcome Why",
+    ):
+        assert words in before
+    assert "That BPND causes the outcome : nobody's was assigned" in text
+    assert "AUC 0.123 Brier – n 374" in text  # noqa: RUF001 - typographic dash
+    assert (
+        "Slope of the outcome for one unit of the marker, adjusted for the covariates, corrected for the noise" in text
+    )
+    assert "structural" not in text

@@ -5,9 +5,11 @@ import pytest
 from cohort_a24 import a24_cohort, a24_frame
 from small_study import small_study
 
-from neurochem.response import associate_all
+from neurochem.response import associate_all, predict
 from neurochem.response.report import (
     CHECKLIST,
+    Brief,
+    brief,
     checklist_rows,
     finding_rows,
     flow_rows,
@@ -84,7 +86,7 @@ def test_methods_say_what_was_done_and_nothing_else(cohort, report):
 
 def test_limits_fit_the_study(cohort, report):
     text = " ".join(report.limits)
-    assert "predicts the outcome of a patient" in text
+    assert "predicts how one patient will do" in text
     assert "arms were not assigned at random" in text
     assert "with 30 patients" in text
     assert "lower bounds" in text
@@ -150,3 +152,62 @@ def test_a_failed_or_endless_fit_has_no_answer():
     assert certainty(fit) in {UNKNOWN, NOT_SHOWN}
     assert CLEAR not in {row["certainty"] for row in finding_rows(fits)}
     outcome_report(a24_cohort(frame), fits)
+
+
+def test_the_first_screen_says_who_what_and_how_sure(cohort, report):
+    short = report.brief
+    assert short.study.startswith(
+        "30 patients (placebo 15, ssri 15; not assigned at random, or not stated). Outcome: MADRS change"
+    )
+    words = dict(reversed(short.found))
+    assert "BPND midbrain (baseline): higher values go with a better outcome" in words["clear"]
+    fit = report.associations["BPND midbrain (baseline)"]
+    value, low, high = per_sd(fit)
+    assert f"{-value:.1f} points lower per SD of the marker (95 % interval {-high:.1f} to {-low:.1f})" in words["clear"]
+    assert any("tells which patients do better with ssri than with placebo" in text for _, text in short.found)
+    # r that Fisher's z finds with 80 % power: 30 people, three adjustments and the baseline marker
+    adjusted = max(len(fit.settings["adjusted_for"]) for fit in report.associations.values())
+    smallest = np.tanh((1.959964 + 0.841621) / np.sqrt(30 - 3 - adjusted))
+    assert f"r = {smallest:.2f} and larger" in " ".join(short.sure)
+    assert dict(short.glossary).keys() == {"BPND", "Glx"}
+    assert brief(cohort, {}) == Brief()
+
+
+def test_no_line_names_a_clear_finding_where_there_is_none():
+    frame = a24_frame().assign(bp=1.4 + 0.2 * np.random.default_rng(3).standard_normal(24))
+    found = brief(a24_cohort(frame), associate_all(a24_cohort(frame), outcome="hamd17")).found
+    assert found[0] == ("not shown", "no marker is clearly associated with the outcome")
+
+
+def test_a_prediction_is_told_with_what_it_does_not_show(cohort):
+    quick = {"repeats": 2, "permutations": 19, "bootstraps": 10, "learning_sizes": 2}
+    result = predict(cohort, "madrs", rng=np.random.default_rng(1), outcome_type="change", **quick)
+    fits = associate_all(cohort, outcome="madrs", at=("baseline",))
+    report = outcome_report(cohort, fits, prediction=result)
+    part = report.prediction
+    assert part is not None
+    assert report.brief.found[-1] == part.found
+    assert part.found[0] in {"clear", "not shown"}
+    assert f"R2 {result['R2']:.2f}" in part.found[1]
+    assert len(part.limits) == len(result.not_concluded())
+    assert any("Riley" in line and str(result.sample_size.needed) in line for line in part.lines)
+    assert "19 shuffles of the outcome within sites, p = (b + 1)/(m + 1)" in " ".join(report.methods)
+    answers = {row["item"]: row for row in report.checklist}
+    assert not [item for item in ("10", "15", "22", "23", "24") if answers[item]["state"] != "filled"]
+    assert "That it works in other patients" in answers["26"]["answer"]
+    assert all("not checked" in row["source"] for row in report.checklist)
+    names = [item.name for item in part.figures]
+    assert names[:1] == ["prediction_calibration"]
+    assert "prediction_permutation" in names
+    shuffled = next(item for item in part.figures if item.name == "prediction_permutation").data
+    assert shuffled["outcomes"].value_counts().to_dict() == {"shuffled": 19, "true": 1}
+
+
+def test_three_arms_are_compared_by_the_pair_that_is_named():
+    frame = a24_frame()
+    frame["arm"] = np.where(np.arange(24) % 3 == 0, "waitlist", frame["arm"])
+    cohort = a24_cohort(frame)
+    fits = associate_all(cohort, outcome="hamd17")
+    assert len(outcome_report(cohort, fits).moderations) == 0
+    named = outcome_report(cohort, fits, arms=("placebo", "ssri")).moderations
+    assert [fit.settings["arms"] for fit in named.values()] == [["placebo", "ssri"]]

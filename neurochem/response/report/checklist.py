@@ -1,7 +1,7 @@
 """A reporting checklist after TRIPOD+AI, filled with what the analysis knows; the rest is left for the authors.
 
-Numbers and topics are from memory of the 2024 statement (27 items) and in our own words: compare them with the statement
-before a submission.
+Numbers and topics are from memory of the 2024 statement (27 items) and in our own words, unchecked: compare them with the
+statement before a submission.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from neurochem.response.cohort import Cohort
 from neurochem.results import FitResult
 
 AUTHORS = "to be filled in by the authors"
+UNCHECKED = "number and topic from memory, not checked against the statement"
 NO_MODEL = "not applicable: no prediction model was made"
 
 
@@ -77,18 +78,23 @@ def checklist_rows(
     methods, limits : str
         What the report says of both.
     prediction : mapping of str to str, optional
-        Answers of a prediction model, by item number.
+        Answers of a prediction model, by item number; the limits are added to those of the associations.
 
     Returns
     -------
     list of dict
     """
-    answers = {**_answers(cohort, fits, methods, limits), **dict(prediction or {})}
+    answers = _answers(cohort, fits, methods, limits)
+    for number, text in (prediction or {}).items():
+        answers[number] = f"{answers[number]} {text}" if number == "26" and number in answers else text
     rows = []
     for item in CHECKLIST:
         answer = answers.get(item.number, AUTHORS)
         state = "authors" if answer == AUTHORS else "not applicable" if answer == NO_MODEL else "filled"
-        rows.append({"item": item.number, "part": item.part, "topic": item.topic, "answer": answer, "state": state})
+        rows.append(
+            {"item": item.number, "part": item.part, "topic": item.topic, "answer": answer, "state": state,
+             "source": UNCHECKED}
+        )  # fmt: skip
     return rows
 
 

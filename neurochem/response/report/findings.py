@@ -13,10 +13,13 @@ from neurochem.results import Estimate, FitResult
 LEVEL = 0.05
 # A difference of this many points on a depression scale is what guidelines have called clinically relevant.
 RELEVANT_POINTS = 3.0
+# Beyond this the interval holds more than any treatment does: nothing was learned.
+_UNINFORMATIVE_POINTS = 10.0
+_LARGEST_LOG_ODDS = 20.0
 CLEAR, SUGGESTIVE, NOT_SHOWN, UNKNOWN = "clear", "suggestive", "not shown", "cannot be estimated"
 MEANINGS = {
-    CLEAR: "p below 0.05 after adjustment for the number of tests",
-    SUGGESTIVE: "p below 0.05 by itself, but not after adjustment for the number of tests",
+    CLEAR: "p below 0.05 even when all tests are counted (Holm)",
+    SUGGESTIVE: "p below 0.05 by itself, but not when all tests are counted; may well be chance",
     NOT_SHOWN: "neither an association nor its absence is shown",
     UNKNOWN: "the data do not allow an estimate",
 }
@@ -80,14 +83,24 @@ def _p(fit: FitResult) -> float:
 def _row(name: str, fit: FitResult) -> dict[str, str]:
     sure = certainty(fit)
     value, low, high = per_sd(fit)
-    unit = "log-odds" if is_binary(fit) else str(fit[_main(fit)].unit).split(" per ", maxsplit=1)[0]
+    unit = str(fit[_main(fit)].unit).split(" per ", maxsplit=1)[0]
     if sure == UNKNOWN:
         found = "no answer: the scans' noise could explain the spread of the marker" if not fit.failed else "no answer"
         size = "\u2013"
     else:
         found = _direction(fit, value) if sure in {CLEAR, SUGGESTIVE} else _cannot_exclude(fit, low, high, unit)
-        size = f"{_signed(value)} {unit} per SD ({_signed(low)} to {_signed(high)})".replace("  ", " ")
+        size = _size(fit, value, low, high, unit)
     return {"question": name, "found": found, "size": size, "certainty": sure, "noise": _noise(fit)}
+
+
+def _size(fit: FitResult, value: float, low: float, high: float, unit: str) -> str:
+    if is_binary(fit):
+        return f"odds ratio {_odds(value)} per SD ({_odds(low)} to {_odds(high)})"
+    return f"{_signed(value)} {unit} per SD ({_signed(low)} to {_signed(high)})".replace("  ", " ")
+
+
+def _odds(value: float) -> str:
+    return f"{math.exp(min(value, _LARGEST_LOG_ODDS)):.2g}"
 
 
 def _main(fit: FitResult) -> str:
@@ -105,14 +118,17 @@ def _direction(fit: FitResult, value: float) -> str:
 def _cannot_exclude(fit: FitResult, low: float, high: float, unit: str) -> str:
     far = max(abs(low), abs(high))
     if is_binary(fit):
-        return f"no association shown; an odds ratio of {math.exp(min(far, 20.0)):.2g} per SD is not ruled out"
+        return f"no association shown; an odds ratio of {_odds(far)} per SD is not ruled out"
     if far < RELEVANT_POINTS and unit == "points":
         return f"no association shown; one of more than {far:.1f} points per SD is unlikely"
+    if far > _UNINFORMATIVE_POINTS and unit == "points":
+        return "no association shown, and none ruled out: the data say too little"
     return f"no association shown; one as large as {far:.1f} {unit} per SD is not ruled out"
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2g}".replace("-", "\u2212") if abs(value) < 0.095 else f"{value:+.1f}".replace("-", "\u2212")
+    text = f"{value:+.2g}" if abs(value) < 0.05 else f"{value:+.1f}"
+    return text.replace("-", "\u2212")
 
 
 def _noise(fit: FitResult) -> str:

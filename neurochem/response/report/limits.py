@@ -17,22 +17,22 @@ def limit_sentences(
     if not fits:
         return []
     limits = [
-        "That a marker predicts the outcome of a patient: nothing was tested in people whom the models had not seen. "
-        "Associations of groups this size choose no treatment for anyone.",
+        "That a marker predicts how one patient will do: these associations were not tested in people whom the models had not "
+        "seen, and they choose no treatment for anyone.",
         "That a marker causes the outcome: nobody's marker was assigned at random.",
-        "That there is no association where none is shown: read what the interval leaves open.",
+        "That nothing is there where nothing is shown: read what the interval leaves open.",
     ]
     times = {str(fit.settings.get("at")) for fit in fits.values()}
     if "change" in times:
         limits.append(
-            "That a change of a marker came before the outcome or brought it about: both were measured at the end, and "
+            "That a marker's change brought the improvement: both were measured at the end, and "
             "regression to the mean, time and improvement itself move markers too."
         )
     limits += _of_arms(cohort, moderations or {})
     people = max((int(fit.diagnostics.get("n", 0)) for fit in fits.values()), default=0)
     if people < _SMALL:
         limits.append(
-            f"That the sizes found are the true ones: with {people} patients what passes p < 0.05 is on average larger than the "
+            f"That effects are as large as found: with {people} patients what passes p < 0.05 is on average larger than the "
             "truth. A finding needs another study before it is believed."
         )
     weak = [
@@ -41,8 +41,8 @@ def limit_sentences(
     ]  # fmt: skip
     if weak:
         limits.append(
-            f"Much about {', '.join(weak[:6])}{' and others' if len(weak) > 6 else ''}: less than 60 % of the spread is "
-            "people, the rest is noise of the scans."
+            f"Much about {', '.join(weak[:6])}{' and others' if len(weak) > 6 else ''}: less than 60 % of the spread is true "
+            "differences between people, the rest is noise of the scans."
         )
     if any(fit.settings.get("se_sources", {}).get("crlb") for fit in fits.values()):
         limits.append(
@@ -63,7 +63,7 @@ def _of_arms(cohort: Cohort, moderations: Mapping[str, FitResult]) -> list[str]:
         )
     if moderations:
         found.append(
-            "That a marker matters in one arm and not in the other because a slope is clear in one of them alone: only the "
-            "interaction tells, and it needs about four times as many patients."
+            "That a marker chooses between the arms because its slope is clear in one of them alone: only the difference of the "
+            "slopes tells, and it needs about four times as many patients."
         )
     return found

@@ -10,11 +10,14 @@ from neurochem.response.describe import describe
 from neurochem.response.family import adjust_p_values
 from neurochem.response.moderation.moderate import moderate
 from neurochem.response.moderation.words import describe_moderation
+from neurochem.response.prediction.result import PredictionResult
+from neurochem.response.report.brief import Brief, brief
 from neurochem.response.report.checklist import checklist_rows
 from neurochem.response.report.figures import ReportFigure, report_figures
 from neurochem.response.report.findings import finding_rows, flow_rows
 from neurochem.response.report.limits import limit_sentences
 from neurochem.response.report.methods import methods_paragraphs
+from neurochem.response.report.prediction import PredictionPart, prediction_part
 from neurochem.results import FitResult, ResultSet
 
 
@@ -24,6 +27,8 @@ class OutcomeReport:
 
     Attributes
     ----------
+    brief : Brief
+        The answers in short.
     findings : list of dict
         One row an association in plain words: question, found, size, certainty, noise.
     flow : list of (str, int)
@@ -38,8 +43,11 @@ class OutcomeReport:
         Items of the reporting checklist.
     figures : list of ReportFigure
         With their data.
+    prediction : PredictionPart or None
+        A prediction model, where one was asked for.
     """
 
+    brief: Brief
     findings: list[dict[str, str]]
     flow: list[tuple[str, int]]
     associations: ResultSet
@@ -50,9 +58,16 @@ class OutcomeReport:
     limits: list[str]
     checklist: list[dict[str, str]]
     figures: list[ReportFigure]
+    prediction: PredictionPart | None = None
 
 
-def outcome_report(cohort: Cohort, fits: Mapping[str, FitResult]) -> OutcomeReport:
+def outcome_report(
+    cohort: Cohort,
+    fits: Mapping[str, FitResult],
+    *,
+    arms: tuple[str, str] | None = None,
+    prediction: PredictionResult | None = None,
+) -> OutcomeReport:
     """Return the report of a family of associations, with the moderation of its baseline markers.
 
     Parameters
@@ -61,16 +76,25 @@ def outcome_report(cohort: Cohort, fits: Mapping[str, FitResult]) -> OutcomeRepo
         The study.
     fits : ResultSet
         What `associate_all` returned.
+    arms : (reference, other), optional
+        The two arms that markers may tell apart; needed where the study has more than two.
+    prediction : PredictionResult, optional
+        What `predict` returned, to be shown as well.
 
     Returns
     -------
     OutcomeReport
         Its moderations are a family of their own, adjusted for its size.
     """
-    between = _moderations(cohort, fits)
+    between = _moderations(cohort, fits, arms)
+    part = None if prediction is None else prediction_part(prediction)
     methods = methods_paragraphs(cohort, fits, between)
+    if part is not None:
+        methods.insert(len(methods) - 1, part.methods)
     limits = limit_sentences(cohort, fits, between)
+    short = brief(cohort, fits, between)
     return OutcomeReport(
+        brief=short if part is None else replace(short, found=(*short.found, part.found)),
         findings=finding_rows(fits),
         flow=flow_rows(next(iter(fits.values()))) if fits else [],
         associations=ResultSet(dict(fits)),
@@ -79,14 +103,17 @@ def outcome_report(cohort: Cohort, fits: Mapping[str, FitResult]) -> OutcomeRepo
         moderation_sentences=tuple(describe_moderation(fit) for fit in between.values()),
         methods=methods,
         limits=limits,
-        checklist=checklist_rows(cohort, fits, methods=" ".join(methods), limits=" ".join(limits)),
+        checklist=checklist_rows(
+            cohort, fits, methods=" ".join(methods), limits=" ".join(limits), prediction=part.answers if part else None
+        ),
         figures=report_figures(cohort, fits, between),
+        prediction=part,
     )
 
 
-def _moderations(cohort: Cohort, fits: Mapping[str, FitResult]) -> ResultSet:
+def _moderations(cohort: Cohort, fits: Mapping[str, FitResult], arms: tuple[str, str] | None) -> ResultSet:
     """Return the moderation of every baseline marker of the family, p adjusted among them."""
-    if len(cohort.levels.get("arm", ())) != 2:
+    if arms is None and len(cohort.levels.get("arm", ())) != 2:
         return ResultSet({})
     found: dict[str, FitResult] = {}
     for name, fit in fits.items():
@@ -98,7 +125,7 @@ def _moderations(cohort: Cohort, fits: Mapping[str, FitResult]) -> ResultSet:
             cohort, outcome=settings["outcome"], marker=settings["marker"], region=settings["region"],
             model=settings["marker_model"], outcome_type=settings["outcome_type"], covariates=adjusted,
             test_retest_sd=float(settings.get("test_retest_sd") or 0.0), flagged=settings["flagged"],
-            endpoint_visit=settings["endpoint_visit"],
+            endpoint_visit=settings["endpoint_visit"], arms=arms,
         )  # fmt: skip
     p = [fit.diagnostics["p_value"] for fit in found.values()]
     holm = adjust_p_values(p, "holm")
