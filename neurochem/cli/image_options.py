@@ -45,6 +45,22 @@ def add_image(parser: argparse.ArgumentParser) -> None:
     """Add the image and what its sidecar may lack."""
     parser.add_argument("image", metavar="IMAGE", type=Path, help="*_pet.nii.gz, its JSON sidecar beside it")
     parser.add_argument("--isotope", help="C11, F18 or O15, where the sidecar lacks it")
+    parser.add_argument("--activity-unit", metavar="UNIT", help="unit of the image, where the sidecar lacks it: Bq/mL")
+    parser.add_argument(
+        "--sidecar",
+        type=Path,
+        metavar="X.json",
+        help="frame times, unit and decay correction, where none lies beside IMAGE",
+    )
+
+
+def read_image(arguments: argparse.Namespace) -> "DynamicImage":
+    """Return the image that was named, with what its sidecar lacks."""
+    from neurochem import pet
+
+    return pet.read_image(
+        arguments.image, isotope=arguments.isotope, activity_unit=arguments.activity_unit, sidecar=arguments.sidecar
+    )
 
 
 def add_labels(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
@@ -134,6 +150,7 @@ def reference_mask(
     from neurochem.pet.aligned import check_place, read_values
 
     values, affine, where = read_values(arguments.labels, "label")
+    values = values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
     check_place(values.shape, affine, image, where=where, kind="label", image_where=image.where)
     inside = values == number
     if not inside.any():

@@ -1,6 +1,7 @@
 """`neurochem pet maps`: a kinetic model in every voxel of an image."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from neurochem.errors import FrameTimingError, InputError
 
 if TYPE_CHECKING:
     from neurochem.pet import DynamicImage, Frames, ParametricMaps, TimeActivityCurves
+    from neurochem.quality import Flag
 
 # Sidecars of image and curves may round their times differently.
 _SAME_TIME_S = 0.5
@@ -31,6 +33,7 @@ def add_parser(actions: Any) -> None:
         metavar="X",
         help="a mask (.nii, .nii.gz), a column of curves (tacs.tsv:NAME), or a region of --labels",
     )
+    maps.add_argument("--reference-unit", metavar="UNIT", help="unit of a column of curves, where its sidecar lacks it")
     shared.add_labels(maps)
     maps.add_argument("--mask", type=Path, metavar="FILE", help="fit inside it alone")
     maps.add_argument("--k2prime", type=float, metavar="RATE", help="washout rate of the reference region (1/min)")
@@ -65,8 +68,8 @@ def make_maps(arguments: argparse.Namespace) -> int:
     shared.check_folder(arguments.out_dir)
     kinetic = MODELS[arguments.model]
     _check_input(arguments, kinetic.name, kinetic.inputs)
-    image = pet.read_image(arguments.image, isotope=arguments.isotope)
-    reference = None if arguments.reference is None else _reference(arguments, image)
+    image = shared.read_image(arguments)
+    reference, said = _reference(arguments, image)
     options = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name) is not None}
     maps = pet.fit_image(
         image,
@@ -81,6 +84,7 @@ def make_maps(arguments: argparse.Namespace) -> int:
         threads=arguments.threads,
         **options,
     )
+    maps = replace(maps, flags=(*maps.flags, *said))
     chosen = maps.names if arguments.parameters is None else tuple(maps[name].name for name in arguments.parameters)
     paths = write_maps(maps, arguments.out_dir, shared.bids_prefix(arguments.image), chosen, plot=arguments.plot)
     say(maps.summary())
@@ -109,27 +113,29 @@ def _check_input(arguments: argparse.Namespace, model: str, inputs: str) -> None
         raise InputError(msg)
 
 
-def _reference(arguments: argparse.Namespace, image: "DynamicImage") -> "Path | TimeActivityCurves":
-    from neurochem import pet
+def _reference(
+    arguments: argparse.Namespace, image: "DynamicImage"
+) -> "tuple[Path | TimeActivityCurves | None, tuple[Flag, ...]]":
+    """Return the reference, and a flag where voxels of its region are not finite."""
+    from neurochem.pet.maps.voxel_scan import region_curve
 
     given = arguments.reference
-    if given.endswith(shared.IMAGES):
-        return Path(given)
+    if given is None or given.endswith(shared.IMAGES):
+        return None if given is None else Path(given), ()
     file, _, column = given.rpartition(":")
     file, column = (given, "") if given.endswith(shared.TABLES) else (file, column)
     if file.endswith(shared.TABLES):
-        return _column(Path(file), column, image.frames)
-    number = shared.find_label(arguments, given, "--reference")
-    return pet.extract_tacs(image, arguments.labels, {number: given})
+        return _column(Path(file), column, image.frames, arguments.reference_unit), ()
+    return region_curve(image, shared.reference_mask(arguments, given, "--reference", image), given)
 
 
-def _column(file: Path, column: str, frames: "Frames") -> "TimeActivityCurves":
+def _column(file: Path, column: str, frames: "Frames", unit: str | None) -> "TimeActivityCurves":
     """Return one curve of a table, on the frames of the image."""
     import numpy as np
 
     from neurochem import pet
 
-    tacs = pet.read_tacs(file)
+    tacs = pet.read_tacs(file, activity_unit=unit)
     if not column and len(tacs.regions) > 1:
         msg = f"--reference {file}: the table has {len(tacs.regions)} regions ({', '.join(tacs.regions)}); name one: {file}:NAME"
         raise InputError(msg)

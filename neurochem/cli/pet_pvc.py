@@ -100,7 +100,7 @@ def _image(arguments: argparse.Namespace) -> Any:
 
     stored = load_nifti(arguments.image)
     if len(stored.shape) != 3:
-        return pet.read_image(arguments.image, isotope=arguments.isotope)
+        return shared.read_image(arguments)
     values, _, where = read_values(arguments.image, "image")
     return pet.StaticImage(values, stored.affine, "", "image to correct", where=where)
 

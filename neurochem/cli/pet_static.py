@@ -37,7 +37,7 @@ def average(arguments: argparse.Namespace) -> int:
     from neurochem.cli.show import say, wrote
 
     _check(arguments)
-    image = pet.read_image(arguments.image, isotope=arguments.isotope)
+    image = shared.read_image(arguments)
     static = pet.time_average(image, arguments.start_s, arguments.end_s)
     if arguments.suv:
         static = pet.suv(static, arguments.dose, arguments.weight)

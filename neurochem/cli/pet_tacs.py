@@ -54,7 +54,7 @@ def extract(arguments: argparse.Namespace) -> int:
     from neurochem.cli.show import say, table, wrote
 
     _check(arguments)
-    image = pet.read_image(arguments.image, isotope=arguments.isotope)
+    image = shared.read_image(arguments)
     labels, names = arguments.labels, None if arguments.labels is None else shared.read_names(arguments)
     found = pet.extract_statistics(
         image,

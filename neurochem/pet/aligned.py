@@ -71,7 +71,7 @@ def read_mask(source: Any, image: Any, *, kind: str = "mask") -> BoolArray:
     Parameters
     ----------
     source : path, image or array, shape (x, y, z)
-        Zero (or False) outside and one other value inside.
+        Zero (or False), or a value that is not finite, outside and one other value inside.
     image : DynamicImage or StaticImage
         The image whose voxels it must have.
     kind : str
@@ -85,7 +85,8 @@ def read_mask(source: Any, image: Any, *, kind: str = "mask") -> BoolArray:
     values, affine, where = read_values(source, kind)
     values = values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
     check_place(values.shape, affine, image, where=where, kind=kind, image_where=image.where)
-    inside = values != 0
+    # resampling writes NaN where it has no data: that is outside
+    inside = np.isfinite(values) & (values != 0)
     if not inside.any():
         msg = f"{where}: the {kind} is empty; give one that is not zero somewhere"
         raise InputError(msg)

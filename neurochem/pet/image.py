@@ -150,15 +150,27 @@ def load_nifti(path: str | Path) -> Any:
 
 
 @checked_arguments
-def read_image(path: str | Path, *, isotope: str | None = None, memory_limit_bytes: int | None = None) -> DynamicImage:
+def read_image(
+    path: str | Path,
+    *,
+    isotope: str | None = None,
+    activity_unit: str | None = None,
+    sidecar: str | Path | None = None,
+    memory_limit_bytes: int | None = None,
+) -> DynamicImage:
     """Open a dynamic PET image with its BIDS sidecar.
 
     Parameters
     ----------
     path : path
-        `*_pet.nii.gz` (or .nii); the JSON file of the same name must lie beside it.
+        `*_pet.nii.gz` (or .nii); the JSON file of the same name lies beside it, unless `sidecar` names another.
     isotope : str, optional
         Used where the sidecar does not name it.
+    activity_unit : str, optional
+        Unit of the stored values where the sidecar does not state it, for example "Bq/mL"; one that contradicts the
+        sidecar is an error.
+    sidecar : path, optional
+        JSON file with frame times, unit and decay correction (the fields of BIDS PET), where none lies beside the image.
     memory_limit_bytes : int, optional
         A compressed image that is larger than this when unpacked is unpacked to a temporary file (in the folder that
         TMPDIR names), which is deleted with the image or at exit; by default half of the memory available.
@@ -175,8 +187,8 @@ def read_image(path: str | Path, *, isotope: str | None = None, memory_limit_byt
     """
     file = Path(path)
     image = load_nifti(file)
-    sidecar = sidecar_path(file)
-    timing = scan_timing(read_sidecar(sidecar), where=str(sidecar), isotope=isotope)
+    record = sidecar_path(file) if sidecar is None else Path(sidecar)
+    timing = scan_timing(read_sidecar(record), where=str(record), isotope=isotope, activity_unit=activity_unit)
     return DynamicImage(
         UnpackedArray(file, image.dataobj, memory_limit_bytes) if file.name.endswith(".gz") else image.dataobj,
         timing.frames,

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neurochem.arguments import check_same_length, checked_arguments
+from neurochem.arguments import argument_error, check_same_length, checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.blood import Feng
 from neurochem.pet.curves import Curve, ExponentialSum, Term
@@ -308,6 +308,8 @@ def input_weights(time_s: ArrayLike, activity: ArrayLike, isotope: str | None = 
     if not peak > 0 or not np.isfinite(values).all():
         msg = "activity must be finite and somewhere positive to give weights; remove samples that are missing"
         raise InputError(msg)
+    if np.isinf(np.asarray(time_s, dtype=float)).any():
+        raise argument_error(time_s, "time_s", "finite times in seconds")
     check_same_length("input_weights", time_s=np.asarray(time_s, dtype=float), activity=values)
     rate = 0.0 if isotope is None else decay_constant_per_min(isotope)
     variance = np.maximum(values, _FLOOR * peak) * np.exp(rate * seconds_to_minutes(np.asarray(time_s, dtype=float)))

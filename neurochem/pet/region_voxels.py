@@ -1,6 +1,6 @@
 """Which voxels make up which region, from labels or from probabilistic maps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ from neurochem.units import BoolArray, FloatArray
 NON_FINITE = ("refuse", "leave_out")
 # Interpolation in single precision leaves a weight of 1 this far off.
 _ROUNDING = 1e-5
+
+# A region that lost more of its voxels than this is another region; chosen here.
+LARGEST_LOST = 0.2
 
 IntArray = np.ndarray
 
@@ -191,9 +194,7 @@ def usable_voxels(image: DynamicImage, regions: RegionVoxels, non_finite: str) -
         raise unknown_name(non_finite, NON_FINITE, kind="treatment of values that are not finite")
     if non_finite == "refuse":
         return regions
-    finite = np.ones(regions.voxel.size, dtype=bool)
-    for frame in range(len(image.frames)):
-        finite &= np.isfinite(image.frame(frame).ravel()[regions.voxel])
+    finite = _finite(image, regions, range(len(image.frames)))
     left = np.bincount(regions.region[finite], minlength=len(regions.names))
     if (left == 0).any():
         name = regions.names[int(np.flatnonzero(left == 0)[0])]
@@ -203,6 +204,57 @@ def usable_voxels(image: DynamicImage, regions: RegionVoxels, non_finite: str) -
         )
         raise InputError(msg)
     return regions.keep(finite)
+
+
+def _finite(image: DynamicImage, regions: RegionVoxels, frames: Iterable[int]) -> BoolArray:
+    """Say of every voxel of the regions whether it is finite in all of some frames."""
+    finite = np.ones(regions.voxel.size, dtype=bool)
+    for frame in frames:
+        finite &= np.isfinite(image.frame(frame).ravel()[regions.voxel])
+    return finite
+
+
+def without_lost_voxels(
+    image: DynamicImage, regions: RegionVoxels, frames: Iterable[int] | None = None
+) -> tuple[RegionVoxels, tuple[str, ...]]:
+    """Return regions without voxels that are not finite, and one sentence for each region that lost some.
+
+    Parameters
+    ----------
+    image : DynamicImage
+        Image.
+    regions : RegionVoxels
+        Regions.
+    frames : iterable of int, optional
+        Frames that are looked at; all by default.
+
+    Raises
+    ------
+    InputError
+        If a region lost more than a fifth of its voxels: what is left may not stand for it.
+    """
+    finite = _finite(image, regions, range(len(image.frames)) if frames is None else frames)
+    counts, lost = (
+        np.bincount(part, minlength=len(regions.names)) for part in (regions.region, regions.region[~finite])
+    )
+    notes = []
+    for name, count, gone in zip(regions.names, counts.tolist(), lost.tolist(), strict=True):
+        if gone:
+            notes.append(lost_note(name, gone, count, image.where or regions.where))
+    return (regions.keep(finite) if notes else regions), tuple(notes)
+
+
+def lost_note(region: str, lost: int, count: int, where: str) -> str:
+    """Return the sentence that says how many voxels a region lost, or raise where it lost too many."""
+    text = f"{lost} of {count} voxels of region '{region}' are NaN or infinite"
+    if lost > LARGEST_LOST * count:
+        place = f"{where}: " if where else ""
+        msg = (
+            f"{place}{text}; at most {100 * LARGEST_LOST:.0f} % may be left out, or the rest does not stand for the region. "
+            "Cut the region to the field of view of the image, or repair the image"
+        )
+        raise InputError(msg)
+    return f"{text} and were left out"
 
 
 def region_values(image: DynamicImage, regions: RegionVoxels, frame: int) -> FloatArray:

@@ -1,6 +1,6 @@
 """Regional curves from label images and probabilistic maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError
 from neurochem.pet.image import DynamicImage
-from neurochem.pet.region_voxels import find_regions, region_values, usable_voxels
+from neurochem.pet.region_voxels import RegionVoxels, find_regions, region_values, usable_voxels
 from neurochem.pet.tables import numbers, read_table
 from neurochem.pet.tacs import TimeActivityCurves
 
@@ -83,8 +83,19 @@ def extract_tacs(
     """
     regions = find_regions(image, labels, names, maps=maps, skip_absent=skip_absent)
     regions = usable_voxels(image, regions, non_finite)
-    activity = np.empty((len(image.frames), len(regions.names)))
-    for frame in range(len(image.frames)):
+    return mean_curves(image, regions)
+
+
+def mean_curves(image: DynamicImage, regions: RegionVoxels, frames: Iterable[int] | None = None) -> TimeActivityCurves:
+    """Return the mean curve of regions whose voxels are known, over some frames (zero in the others) or all.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite.
+    """
+    activity = np.zeros((len(image.frames), len(regions.names)))
+    for frame in range(len(image.frames)) if frames is None else frames:
         activity[frame] = regions.sums(region_values(image, regions, frame)) / regions.total
     return TimeActivityCurves(
         image.frames,

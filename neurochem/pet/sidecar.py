@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochem.errors import FileFormatError, FrameTimingError, InputError, MissingFileError
+from neurochem.errors import FileFormatError, FrameTimingError, InputError, MissingFileError, UnitError
 from neurochem.naming import parse_bids_name
 from neurochem.pet.decay import decay_constant_per_min, frame_decay_factor, isotope_name
 from neurochem.pet.frames import Frames
@@ -46,7 +46,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
     if not path.is_file() and not inherited:
         msg = (
             f"{path}: no such sidecar; a PET image needs a JSON file beside it with FrameTimesStart, FrameDuration, Units "
-            "and ImageDecayCorrected. Add it (a BIDS converter writes it)."
+            "and ImageDecayCorrected. Add it (a BIDS converter writes it), or name another with sidecar (--sidecar)."
         )
         raise MissingFileError(msg)
     return {**inherited, **(_read_object(path) if path.is_file() else {})}
@@ -80,7 +80,9 @@ def _inherited(path: Path) -> dict[str, Any]:
     return fields
 
 
-def scan_timing(sidecar: Mapping[str, Any], *, where: str, isotope: str | None = None) -> ScanTiming:
+def scan_timing(
+    sidecar: Mapping[str, Any], *, where: str, isotope: str | None = None, activity_unit: str | None = None
+) -> ScanTiming:
     """Return frames and scale factors from a BIDS PET sidecar.
 
     Parameters
@@ -93,6 +95,8 @@ def scan_timing(sidecar: Mapping[str, Any], *, where: str, isotope: str | None =
         Path of the sidecar, for messages.
     isotope : str, optional
         Used where `TracerRadionuclide` is missing.
+    activity_unit : str, optional
+        Used where `Units` is missing.
 
     Returns
     -------
@@ -131,12 +135,27 @@ def scan_timing(sidecar: Mapping[str, Any], *, where: str, isotope: str | None =
         notes.append("the frame that spans injection was taken to start at injection")
     if not kept.all():
         notes.append(f"{np.count_nonzero(~kept)} frames before injection were left out")
-    unit = sidecar.get("Units")
-    if unit is None:
-        msg = f"{where}: field 'Units' is missing; state the unit of the image, for example \"Bq/mL\""
-        raise FileFormatError(msg)
-    scale = scale * activity_factor(str(unit), where=f"{where}, field 'Units'")
+    scale = scale * _unit_factor(sidecar, activity_unit, where)
     return ScanTiming(Frames(clipped[kept], length[kept], where=where), kept, scale[kept], known, tuple(notes))
+
+
+def _unit_factor(sidecar: Mapping[str, Any], given: str | None, where: str) -> float:
+    """Return how many kBq/mL one stored unit is, by the sidecar or, where that is silent, by what was given."""
+    stated = sidecar.get("Units")
+    if stated is None and given is None:
+        msg = (
+            f"{where}: field 'Units' is missing; state the unit of the image there, for example \"Bq/mL\", or give it as "
+            "activity_unit (--activity-unit)"
+        )
+        raise FileFormatError(msg)
+    known = None if stated is None else activity_factor(str(stated), where=f"{where}, field 'Units'")
+    own = None if given is None else activity_factor(given, where="activity_unit")
+    if known is not None and own is not None and known != own:
+        msg = f"activity_unit is '{given}', but {where} states Units '{stated}'; leave activity_unit out or repair the sidecar"
+        raise UnitError(msg)
+    factor = known if known is not None else own
+    assert factor is not None
+    return factor
 
 
 def _series(sidecar: Mapping[str, Any], field: str, where: str) -> FloatArray:

@@ -10,6 +10,7 @@ from neurochem.errors import FileFormatError, InputError, UnitError
 from neurochem.naming import sidecar_path
 from neurochem.pet.aligned import read_mask
 from neurochem.pet.image import DynamicImage
+from neurochem.pet.region_voxels import lost_note
 from neurochem.pet.sidecar import read_sidecar
 from neurochem.pet.static import StaticImage, time_average
 from neurochem.units import to_mbq
@@ -128,17 +129,16 @@ def suvr(
     Raises
     ------
     InputError
-        If the mask lies elsewhere or is empty, or the mean of the reference is not a positive number.
+        If the mask lies elsewhere or is empty, more than a fifth of its voxels are not finite (fewer are left out, and the
+        description says how many), or the mean of the reference is not a positive number.
     """
     static = _static(image, start_s, end_s)
     inside = read_mask(reference_mask, static, kind="reference mask")
     values = static.data[inside]
-    bad = np.count_nonzero(~np.isfinite(values))
-    if bad:
-        msg = (
-            f"{_place(static)}{bad} of {values.size} voxels of the reference are not finite; take them out of the mask"
-        )
-        raise InputError(msg)
+    finite = np.isfinite(values)
+    lost = int(np.count_nonzero(~finite))
+    note = f"{lost_note('reference', lost, values.size, static.where)}. " if lost else ""
+    values = values[finite]
     reference = float(values.mean())
     if reference <= 0:
         msg = (
@@ -148,9 +148,9 @@ def suvr(
         raise InputError(msg)
     unit = static.unit or "ratio"
     facts = {**static.facts, "ReferenceMean": reference, "ReferenceUnits": unit, "ReferenceVoxels": values.size}
-    description = (
-        f"Uptake over that of the reference ({reference:.6g} {unit} in {values.size} voxels). {static.description}"
-    )
+    facts |= {"ReferenceVoxelsLeftOut": lost} if lost else {}
+    average = f"{reference:.6g} {unit} in {values.size} voxels"
+    description = f"Uptake over that of the reference ({average}). {note}{static.description}"
     return StaticImage(static.data / reference, static.affine, "", description, facts, static.where)
 
 

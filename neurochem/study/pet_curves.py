@@ -1,5 +1,6 @@
 """The curves of one PET scan: read from a table, or taken from image and labels, corrected for partial volume if asked."""
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from neurochem import pet
+from neurochem.errors import NeurochemWarning
 from neurochem.naming import PARTIAL_VOLUME_ENTITY, TACS_SUFFIX
+from neurochem.pet.region_voxels import find_regions, without_lost_voxels
+from neurochem.pet.regions import mean_curves
 from neurochem.pet.tables import voxel_count
 from neurochem.quality import Flag
 from neurochem.study.bids import find_segmentation
@@ -56,7 +60,7 @@ def read_curves(job: ScanJob) -> ScanCurves:
     wanted = {settings.reference, *settings.regions} if settings.regions else set(known.values())
     if not settings.pvc:
         chosen = {index: name for index, name in known.items() if name in wanted}
-        tacs = pet.extract_tacs(image, labels, chosen, skip_absent=True)
+        tacs = _mean_curves(image, labels, chosen)
         return ScanCurves(tacs, [_table(job, tacs)], settings.segmentation, image)
     # every labelled region takes part in the correction, since each spills into its neighbours
     correction = pet.partial_volume_correct(
@@ -64,6 +68,14 @@ def read_curves(job: ScanJob) -> ScanCurves:
     )
     tacs = _selected(correction.tacs, [name for name in correction.regions if name in wanted])
     return ScanCurves(tacs, [_table(job, tacs, correction)], settings.segmentation, image, correction)
+
+
+def _mean_curves(image: pet.DynamicImage, labels: Any, names: Mapping[int, str]) -> pet.TimeActivityCurves:
+    """Return the curves of regions without the few voxels that are not finite, which a warning counts."""
+    regions, notes = without_lost_voxels(image, find_regions(image, labels, names, skip_absent=True))
+    for note in notes:
+        warnings.warn(f"{image.where}: {note}", NeurochemWarning, stacklevel=2)
+    return mean_curves(image, regions)
 
 
 def _selected(tacs: pet.TimeActivityCurves, names: Sequence[str]) -> pet.TimeActivityCurves:

@@ -26,7 +26,9 @@ def scan() -> nc.pet.TimeActivityCurves:
         nc.pet.simulate("SRTM", FRAMES, {"R1": 1, "k2": 0.1, "BPND": bp}, reference=reference) for bp in truth.values()
     ]
     noise = 1.0 + 0.01 * np.random.default_rng(1).standard_normal((len(FRAMES), 4))
-    return nc.pet.TimeActivityCurves(FRAMES, np.column_stack(columns) * noise, regions=["cerebellum", *truth], isotope="C11")
+    return nc.pet.TimeActivityCurves(
+        FRAMES, np.column_stack(columns) * noise, regions=["cerebellum", *truth], isotope="C11"
+    )
 
 
 @cache
@@ -41,14 +43,19 @@ def parts() -> dict[str, Any]:
     series = nc.pet.BloodSeries(TIMES, PLASMA.whole_blood, name="whole_blood")
     return {
         "labels": np.repeat([0, 1, 2, 2], 16).reshape(4, 4, 4),
-        "fits": [nc.pet.fit(scan(), model, reference="cerebellum", **more) for model, more in (("MRTM2", {"k2prime": 0.1}), ("MRTM1", {}))],
+        "fits": [
+            nc.pet.fit(scan(), model, reference="cerebellum", **more)
+            for model, more in (("MRTM2", {"k2prime": 0.1}), ("MRTM1", {}))
+        ],
         "fraction": (TIMES[1:], fraction),
         "parent": nc.pet.fit_parent_fraction(TIMES[1:], fraction, model="Hill"),
         "series": series,
         "image": nc.pet.time_average(image(), 600.0, 1800.0),
         "occupancy": nc.pet.occupancy_curve([1, 2, 5, 10, 20], [20, 35, 55, 70, 80]),
         "lassen": nc.pet.lassen([10, 8, 6, 5.0], [6, 5, 4.2, 3.6]),
-        "protocol": nc.pet.Protocol(FRAMES, "SRTM", {"putamen": {"R1": 1, "k2": 0.1, "BPND": 2}}, FENG.convolved(0.1, 0.1), cv_at_s=2000.0),
+        "protocol": nc.pet.Protocol(
+            FRAMES, "SRTM", {"putamen": {"R1": 1, "k2": 0.1, "BPND": 2}}, FENG.convolved(0.1, 0.1), cv_at_s=2000.0
+        ),
     }
 
 

@@ -243,7 +243,7 @@ def test_closed_form_whole_blood_is_a_curve():
     assert pair.parent(60.0) is FENG
     assert pair.blood(60.0) is BLOOD
     assert_allclose(pair.frame_means([0.0, 1.0], [1.0, 5.0]), FENG.frame_means([0.0, 1.0], [1.0, 5.0]), rtol=1e-14)
-    with pytest.raises(InputError, match="whole_blood is the list .* it takes a Curve"):
+    with pytest.raises(InputError, match=r"whole_blood is the list .* it takes a Curve"):
         PlasmaAndBlood(FENG, [1.0])
 
 

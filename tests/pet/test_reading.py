@@ -311,9 +311,9 @@ def test_a_k2prime_that_is_no_rate_is_refused_and_an_odd_one_flagged():
     reference = np.exp(-frames.mid_min / 20.0)
     tacs = nc.pet.TimeActivityCurves(frames, np.column_stack([reference, 2 * reference]), regions=["ref", "put"])
     for value in (0.0, -0.1, "a", float("nan")):
-        with pytest.raises(InputError, match="it must be a positive rate in 1/min"):
+        with pytest.raises(InputError, match="it takes a positive rate in 1/min"):
             nc.pet.fit(tacs, "MRTM2", reference="ref", k2prime=value)
     fit = nc.pet.fit(tacs, "LoganRef", reference="ref", k2prime=0.001)["put"]
     assert "implausible_k2prime" in [flag.name for flag in fit.flags]
-    with pytest.raises(InputError, match="tacs is 'x.tsv'; it takes a TimeActivityCurves"):
+    with pytest.raises(InputError, match=r"tacs is 'x.tsv'; it takes a TimeActivityCurves"):
         nc.pet.fit("x.tsv", "SRTM", reference="ref")

@@ -245,6 +245,18 @@ def test_impossible_references_are_named():
     with pytest.raises(InputError, match=r"the mean of the reference is -.* kBq/mL; it must be positive"):
         suvr(StaticImage(-average.data, AFFINE, "kBq/mL", "x"), np.ones(SHAPE))
     holed = average.data.copy()
-    holed[0, 0, 0] = np.nan
-    with pytest.raises(InputError, match="1 of 24 voxels of the reference are not finite"):
+    holed[0, 0, :] = np.nan
+    holed[1, 0, 0] = np.inf
+    with pytest.raises(InputError, match="5 of 24 voxels of region 'reference' are NaN or infinite; at most 20 %"):
         suvr(StaticImage(holed, AFFINE, "kBq/mL", "x"), np.ones(SHAPE))
+
+
+def test_a_reference_leaves_few_voxels_out_that_are_not_finite_and_says_so():
+    average = time_average(scan(), 0, 480)
+    holed, mask = average.data.copy(), np.ones(SHAPE)
+    holed[0, 0, :2] = np.nan
+    found = suvr(StaticImage(holed, AFFINE, "kBq/mL", "x"), mask)
+    mask[0, 0, :2] = 0
+    assert found.facts["ReferenceMean"] == suvr(average, mask).facts["ReferenceMean"]
+    assert (found.facts["ReferenceVoxels"], found.facts["ReferenceVoxelsLeftOut"]) == (22, 2)
+    assert "2 of 24 voxels of region 'reference' are NaN or infinite and were left out" in found.description

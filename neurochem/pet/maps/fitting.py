@@ -21,14 +21,14 @@ from neurochem.pet.maps.shared_k2prime import median_k2prime
 from neurochem.pet.maps.spatial import SpatialSRTM, neighbourhood
 from neurochem.pet.maps.status import VoxelStatus
 from neurochem.pet.maps.voxel_blocks import VoxelBlocks, checked_threads
-from neurochem.pet.maps.voxel_scan import Estimates, estimate_all, mean_curve, voxel_inputs
+from neurochem.pet.maps.voxel_scan import Estimates, estimate_all, image_reference, mean_curve, voxel_inputs
 from neurochem.pet.maps.voxelwise import VoxelwiseFit
 from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs
 from neurochem.pet.plasma_blood import PlasmaAndBlood
 from neurochem.pet.preparation import region_target
 from neurochem.pet.tacs import TimeActivityCurves
 from neurochem.quality import Flag
-from neurochem.units import FloatArray
+from neurochem.units import BoolArray, FloatArray
 
 # A voxel whose mean activity is below this share of the input region's (or of the mean voxel's) holds no signal; chosen here.
 LOW_SIGNAL = 0.05
@@ -66,11 +66,13 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         milliseconds a voxel.
     reference : TimeActivityCurves of one region, array, Curve, or mask of the reference region
         Input of reference-tissue models: a TAC, frame means (n_frames,), a continuous curve, or the region itself as an
-        array of the volume's shape, a NIfTI image, or its path.
+        array of the volume's shape, a NIfTI image, or its path. Of a region, voxels that are not finite are left out and
+        counted in a flag; more than a fifth of them is an error.
     blood : ArterialInput, PlasmaAndBlood or Curve
         Parent plasma (and whole blood) for models that need it.
     mask : path, image or array, shape (x, y, z), optional
-        Voxels to fit; all by default. "finite" fits all too, and denoises without the voxels that are not finite.
+        Voxels to fit; all by default (as "finite"). Voxels that are NaN or infinite in a frame that is used, as registration
+        leaves them outside the head, take part in nothing: status "not_finite", counted in a flag.
     weights : array_like, shape (n_frames,), or str, optional
         One over variance of the frame means, as in `fit`; by default counting statistics of the mean of the voxels.
     exclude : sequence of int
@@ -131,9 +133,11 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         raise InputError(msg)
     everywhere = mask is None or (isinstance(mask, str) and mask == "finite")
     chosen = np.ones(image.shape, dtype=bool) if everywhere else read_mask(mask, image)
-    image, notes = _denoised(image, mask if everywhere else chosen, smooth_fwhm_mm, hypr_fwhm_mm)
+    image, notes = _denoised(image, None if everywhere else chosen, smooth_fwhm_mm, hypr_fwhm_mm)
     blocks = VoxelBlocks(image, chosen, checked_threads(threads))
-    mean = mean_curve(blocks, _left_out(exclude, weights))
+    unused = _left_out(exclude, weights)
+    mean = mean_curve(blocks, unused)
+    reference, said = image_reference(image, reference, unused)
     choices = {key: value for key, value in options.items() if value is not None}
 
     def inputs_for(known: KineticModel, given: Mapping[str, Any]) -> ScanInputs:
@@ -161,7 +165,15 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     found = scan.run(estimator, inputs, names, f"{kinetic.name} maps")
     maps = _maps(kinetic, estimator, inputs, found, blocks, {**notes, "low_signal_share": low_signal})
     known = () if of_mean is None else tuple(flag for flag in of_mean.flags if flag.name in _OF_ALL_VOXELS)
-    return replace(maps, flags=(*maps.flags, *known))
+    return replace(maps, flags=(*maps.flags, *said, *_lost(found.not_finite, blocks.count, everywhere), *known))
+
+
+def _lost(count: int, total: int, everywhere: bool) -> tuple[Flag, ...]:
+    """Return a flag that counts voxels of the image that are not finite: expected outside the head, odd inside a mask."""
+    if not count:
+        return ()
+    message = f"{count:,} of {total:,} voxels are NaN or infinite in a frame that is used and were not fitted"
+    return (Flag("not_finite_voxels", message, "info" if everywhere else "warning"),)
 
 
 def _left_out(exclude: Sequence[int], weights: ArrayLike | str | None) -> list[int]:
@@ -192,6 +204,8 @@ def _denoised(image: DynamicImage, inside: Any, smooth: Any, hypr: Any) -> tuple
         msg = "smooth_fwhm_mm and hypr_fwhm_mm are both given; choose one way to denoise"
         raise InputError(msg)
     notes: dict[str, Any] = {}
+    if smooth is not None or hypr is not None:
+        inside = _finite_inside(image, inside)
     if smooth is not None:
         image, notes = smooth_image(image, smooth, mask=inside), {"smooth_fwhm_mm": smooth}
     if hypr is not None:
@@ -199,6 +213,20 @@ def _denoised(image: DynamicImage, inside: Any, smooth: Any, hypr: Any) -> tuple
     if image.notes:
         notes["image_notes"] = list(image.notes)
     return image, notes
+
+
+def _finite_inside(image: DynamicImage, inside: BoolArray | None) -> BoolArray | None:
+    """Return the mask without voxels that are not finite in some frame, which a kernel would spread."""
+    finite = np.ones(image.shape, dtype=bool)
+    for index in range(len(image.frames)):
+        finite &= np.isfinite(image.frame(index))
+    if finite.all() if inside is None else finite[inside].all():
+        return inside
+    both = finite if inside is None else finite & inside
+    if not both.any():
+        msg = f"{image.where or 'the image'}: every voxel inside the mask has a frame that is NaN or infinite; repair the image"
+        raise InputError(msg)
+    return both
 
 
 def _fit_of_mean(kinetic: KineticModel, inputs: ScanInputs, mean: FloatArray) -> Outcome | None:
@@ -232,10 +260,14 @@ def _wanted(parameters: Sequence[str] | None, names: tuple[str, ...], model: str
     if parameters is None:
         return names
     asked = [parameters] if isinstance(parameters, str) else list(parameters)
-    known = {name.casefold(): name for name in names} | ({"dvr": "BPND"} if "BPND" in names else {})
+    derived = ("DVR",) if "BPND" in names and "DVR" not in names else ()
+    if not asked:
+        msg = f"parameters is empty; name at least one of {', '.join((*names, *derived))}, or leave it out for all"
+        raise InputError(msg)
+    known = {name.casefold(): name for name in names} | {name.casefold(): "BPND" for name in derived}
     for name in asked:
         if name.casefold() not in known:
-            raise unknown_name(name, names, kind=f"map of {model}")
+            raise unknown_name(name, (*names, *derived), kind=f"map of {model}")
     return tuple(dict.fromkeys(known[name.casefold()] for name in asked))
 
 

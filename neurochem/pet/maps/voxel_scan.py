@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import is_numeric_array
 from neurochem.errors import InputError
 from neurochem.pet.aligned import read_mask
 from neurochem.pet.curves import Curve
@@ -16,8 +17,10 @@ from neurochem.pet.maps.status import VoxelStatus
 from neurochem.pet.maps.voxel_blocks import VoxelBlocks
 from neurochem.pet.model import KineticModel, ScanInputs
 from neurochem.pet.preparation import scan_inputs
-from neurochem.pet.region_statistics import extract_statistics
+from neurochem.pet.region_voxels import find_regions, without_lost_voxels
+from neurochem.pet.regions import mean_curves
 from neurochem.pet.tacs import TimeActivityCurves
+from neurochem.quality import Flag
 from neurochem.units import FloatArray
 
 MEAN = "mean of the voxels"
@@ -25,11 +28,12 @@ MEAN = "mean of the voxels"
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Estimates of all chosen voxels, float32, and their status codes."""
+    """Estimates of all chosen voxels, float32, their status codes, and how many are NaN or infinite in the image."""
 
     values: dict[str, np.ndarray]
     stderrs: dict[str, np.ndarray]
     codes: np.ndarray
+    not_finite: int
 
 
 def mean_curve(blocks: VoxelBlocks, left_out: Sequence[int] = ()) -> FloatArray:
@@ -72,10 +76,13 @@ def mean_curve(blocks: VoxelBlocks, left_out: Sequence[int] = ()) -> FloatArray:
     return np.asarray(total / count)
 
 
-def image_reference(image: DynamicImage, reference: Any) -> Any:
-    """Return the reference as `scan_inputs` takes it; a mask of the volume (array, image or path) becomes its mean curve."""
+def image_reference(image: DynamicImage, reference: Any, left_out: Sequence[int] = ()) -> tuple[Any, tuple[Flag, ...]]:
+    """Return the reference as `scan_inputs` takes it, and what to say of it.
+
+    A mask of the volume (array, image or path) becomes its mean curve; see `region_curve` for voxels that are not finite.
+    """
     if reference is None or isinstance(reference, Curve | TimeActivityCurves):
-        return reference
+        return reference, ()
     is_path = not isinstance(reference, np.ndarray) and (hasattr(reference, "__fspath__") or isinstance(reference, str))
     if is_path and not str(reference).endswith((".nii", ".nii.gz")):
         msg = (
@@ -83,10 +90,37 @@ def image_reference(image: DynamicImage, reference: Any) -> Any:
             "reference region (array, NIfTI image or its path)"
         )
         raise InputError(msg)
-    if is_path or hasattr(reference, "dataobj") or np.ndim(reference) >= 3:
-        inside = read_mask(reference, image, kind="reference mask")
-        return extract_statistics(image, inside.astype(np.uint8), {1: "reference"}).tacs("mean")
-    return reference
+    if is_path or hasattr(reference, "dataobj") or (is_numeric_array(reference) and np.ndim(reference) >= 3):
+        return region_curve(image, reference, "reference", left_out)
+    return reference, ()
+
+
+def region_curve(
+    image: DynamicImage, mask: Any, name: str, left_out: Sequence[int] = ()
+) -> tuple[TimeActivityCurves, tuple[Flag, ...]]:
+    """Return the mean curve of a region, and a flag that counts voxels left out because they are not finite.
+
+    Parameters
+    ----------
+    image : DynamicImage
+        Image.
+    mask : path, image or array, shape (x, y, z)
+        The region.
+    name : str
+        Its name.
+    left_out : sequence of int
+        Frames that are not looked at, whose mean is given as zero.
+
+    Raises
+    ------
+    InputError
+        If more than a fifth of the voxels are not finite in some frame that is looked at.
+    """
+    inside = read_mask(mask, image, kind="reference mask")
+    used = [index for index in range(len(image.frames)) if index not in left_out]
+    regions = find_regions(image, inside.astype(np.uint8), {1: name})
+    regions, notes = without_lost_voxels(image, regions, used)
+    return mean_curves(image, regions, used), tuple(Flag("reference_not_finite", note) for note in notes)
 
 
 def voxel_inputs(  # noqa: PLR0913 - the choices of a fit, as `scan_inputs` has them
@@ -105,7 +139,7 @@ def voxel_inputs(  # noqa: PLR0913 - the choices of a fit, as `scan_inputs` has 
     tacs = TimeActivityCurves(
         image.frames, mean[:, None], regions=[MEAN], isotope=image.isotope, voxels=[blocks.count], where=image.where
     )
-    return scan_inputs(tacs, kinetic, image_reference(image, reference), blood, weights, exclude, options)
+    return scan_inputs(tacs, kinetic, reference, blood, weights, exclude, options)
 
 
 def estimate_all(
@@ -137,6 +171,7 @@ def estimate_all(
     stderrs = {name: np.full(blocks.count, np.nan, dtype=np.float32) for name in names}
     codes = np.full(blocks.count, VoxelStatus.NOT_FINITE, dtype=np.uint8)
     unused = np.flatnonzero(kept == 0)
+    lost: list[int] = []
 
     def one(place: int, block: FloatArray) -> None:
         if unused.size:
@@ -154,9 +189,10 @@ def estimate_all(
                     stderrs[name][here][found] = solution.stderrs[name]
             code[found] = _codes(solution)
         codes[here] = code
+        lost.append(int(np.count_nonzero(~np.isfinite(mean))))
 
     blocks.visit(one, title)
-    return Estimates(values, stderrs, codes)
+    return Estimates(values, stderrs, codes, sum(lost))
 
 
 def _codes(solution: Solution) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.pet.partial_volume.method import FrameCorrection, add_method
 from neurochem.pet.partial_volume.problem import Problem
@@ -44,9 +45,10 @@ class IterativeYang(RegionalMethod):
     options = ("iterations",)
     makes_image = True
 
+    @checked_arguments
     def __init__(self, problem: Problem, dtype: Any, *, iterations: int = 10) -> None:
         super().__init__(problem, dtype)
-        if int(iterations) != iterations or iterations < 1:
+        if iterations < 1:
             msg = f"iterations is {iterations}; give a whole number of 1 or more, 10 as a rule"
             raise InputError(msg)
         self.iterations = int(iterations)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.partial_volume.method import FrameCorrection, Method, add_method
 from neurochem.pet.partial_volume.problem import Problem
@@ -51,6 +52,7 @@ class MuellerGaertner(Method):
     backgrounds = ("zero",)
     makes_image = True
 
+    @checked_arguments
     def __init__(  # noqa: PLR0913 - the choices of the method
         self,
         problem: Problem,
@@ -71,6 +73,9 @@ class MuellerGaertner(Method):
             raise unknown_name(
                 white, WHITE_VALUES, kind="source of the white matter's value", remedy="Or give a number."
             )
+        for name, value in (("white", white), ("csf_value", csf_value)):
+            if not isinstance(value, str) and not np.isfinite(value):
+                raise argument_error(value, name, "a finite number, in the unit of the image")
         maps = TissueMaps(problem)
         self.box = maps.box
         self.names = {"grey": _listed(grey), "white_matter": _listed(white_matter), "csf": _listed(csf)}
