@@ -22,6 +22,8 @@ from neurochem.response.describe import describe
 from neurochem.response.effect_sizes import auc, compare_auc, hedges_g
 from neurochem.response.family import adjust_p_values, associate_all, family_frame
 from neurochem.response.harmonize import LeaveSiteOut, refuse_scanner_visit_confounding
+from neurochem.response.imputation import impute
+from neurochem.response.imputed_association import associate_imputed
 from neurochem.response.influence import influence, plot_influence
 from neurochem.response.measurement_error.mean_change import mean_with_errors
 from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
@@ -54,6 +56,7 @@ from neurochem.response.planning import (
     plan_study,
     simulate_cohort,
 )
+from neurochem.response.pooling import pool_estimates, pool_imputations
 from neurochem.response.prediction import (
     ModelCard,
     PredictionResult,
@@ -101,6 +104,7 @@ __all__ = [
     "analysis_rows",
     "associate",
     "associate_all",
+    "associate_imputed",
     "auc",
     "baseline_adjusted_change",
     "change",
@@ -116,6 +120,7 @@ __all__ = [
     "expected_without_treatment",
     "family_frame",
     "hedges_g",
+    "impute",
     "influence",
     "is_remission",
     "is_response",
@@ -135,6 +140,8 @@ __all__ = [
     "plot_forest",
     "plot_influence",
     "plot_regression_to_mean",
+    "pool_estimates",
+    "pool_imputations",
     "predict",
     "random_effects",
     "read_cohort",

@@ -1,7 +1,7 @@
 """One row a patient: outcome, marker, its error and covariates, with the reason for everyone who drops out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,18 @@ FLAGGED_CHOICES = ("keep", "drop")
 FLAGGED_SCAN = "scan flagged by quality control"
 # Columns of the analysis that hold the outcome or what comes after it.
 _NOT_COVARIATES = frozenset(
-    {"outcome", "endpoint_score", "marker", "marker_se", "baseline_marker_se", "flagged", "se_source", "no_marker"}
+    {
+        "outcome",
+        "endpoint_score",
+        "marker",
+        "marker_se",
+        "baseline_marker_se",
+        "second_marker",
+        "second_marker_se",
+        "flagged",
+        "se_source",
+        "no_marker",
+    }
 )
 _MACHINE = ("scanner", "software")
 _SESSION_COLUMNS = ("participant_id", "session_id", "visit", "week")
@@ -110,6 +121,17 @@ def analysis_table(cohort: Cohort, question: Question) -> AnalysisTable:
     InputError
         If several regions, models or endpoint visits are there and none was chosen.
     """
+    everyone = candidate_rows(cohort, question)
+    needed = ["outcome", "marker", *everyone.terms]
+    endpoint = everyone.endpoint_visit
+    reasons = {person: _reason(row, needed, question, endpoint) for person, row in everyone.rows.iterrows()}
+    used = everyone.rows.loc[[person for person, reason in reasons.items() if not reason]]
+    dropped = tuple((str(person), reason) for person, reason in reasons.items() if reason)
+    return with_rows(everyone, used, dropped)
+
+
+def candidate_rows(cohort: Cohort, question: Question) -> AnalysisTable:
+    """Return every patient's row, indexed by participant, with whatever is missing left missing; nobody is dropped yet."""
     scale = cohort.scale(question.outcome)
     endpoint, marker_visit = _visits(cohort, question)
     marker_rows = cohort.marker_rows(question.marker, question.region, question.model)
@@ -122,23 +144,25 @@ def analysis_table(cohort: Cohort, question: Question) -> AnalysisTable:
     terms = _terms(cohort, patients, question)
     for name in terms:
         if name not in table.columns:
-            table[name] = _covariate(cohort, patients, name, question.baseline_visit)
-    needed = ["outcome", "marker", *terms]
-    reasons = {person: _reason(row, needed, question, endpoint) for person, row in table.iterrows()}
-    used = table.loc[[person for person, reason in reasons.items() if not reason]]
-    dropped = tuple((str(person), reason) for person, reason in reasons.items() if reason)
+            table[name] = baseline_column(cohort, patients, name, question.baseline_visit)
     return AnalysisTable(
-        rows=used.reset_index(), terms=terms, scale=scale, dropped=dropped,
+        rows=table, terms=terms, scale=scale, dropped=(),
         label=marker_label(question.marker, str(marker_rows["region"].iloc[0])),
         unit=str(next((unit for unit in marker_rows["unit"] if unit), "")),
         model=marker_rows["model"].iloc[0], endpoint_visit=endpoint, marker_visit=marker_visit,
-        flow={
-            "patients": len(patients), "controls_left_out": int((people["group"] == "control").sum()),
-            "dropped": len(dropped), "used": len(used),
-            "flagged_scans_used": int(used["flagged"].sum()) if len(used) else 0,
-        },
-        se_sources={str(key): int(n) for key, n in used["se_source"].value_counts().sort_index().items()},
+        flow={"patients": len(patients), "controls_left_out": int((people["group"] == "control").sum())},
+        se_sources={},
     )  # fmt: skip
+
+
+def with_rows(everyone: AnalysisTable, used: pd.DataFrame, dropped: tuple[tuple[str, str], ...]) -> AnalysisTable:
+    """Return the table with the rows that enter the model, and the counts of them."""
+    flow = {
+        **everyone.flow, "dropped": len(dropped), "used": len(used),
+        "flagged_scans_used": int(used["flagged"].sum()) if len(used) else 0,
+    }  # fmt: skip
+    sources = {str(key): int(n) for key, n in used["se_source"].value_counts().sort_index().items()}
+    return replace(everyone, rows=used.reset_index(), dropped=dropped, flow=flow, se_sources=sources)
 
 
 def _visits(cohort: Cohort, question: Question) -> tuple[str, str]:
@@ -197,6 +221,8 @@ def _marker(rows: pd.DataFrame, patients: pd.DataFrame, question: Question, visi
     if question.at == "change":
         table["baseline_marker"] = first["value"].astype(float)
         table["baseline_marker_se"] = first["se"].astype(float)
+        table["second_marker"] = second["value"].astype(float)
+        table["second_marker_se"] = second["se"].astype(float)
     table["flagged"] = np.logical_or.reduce([part["qc"].eq("flagged").to_numpy(dtype=bool) for _, part in parts])
     table["se_source"] = first["se_source"].where(first["se_source"].notna(), "not stated")
     table["no_marker"] = [_no_marker(person, parts) for person in patients.index]
@@ -221,7 +247,7 @@ def _terms(cohort: Cohort, patients: pd.DataFrame, question: Question) -> tuple[
     return tuple(dict.fromkeys([*terms, *question.covariates]))
 
 
-def _covariate(cohort: Cohort, patients: pd.DataFrame, name: str, baseline: str) -> pd.Series:
+def baseline_column(cohort: Cohort, patients: pd.DataFrame, name: str, baseline: str) -> pd.Series:
     """Return a column of people, or of the baseline session; later sessions are after treatment and not offered."""
     if name in patients.columns and name != "group":
         return patients[name]

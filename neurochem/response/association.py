@@ -133,7 +133,21 @@ def answer(
     clusters: str | None = None,
 ) -> FitResult:
     """Return the fit of one question; what `associate` does after its keywords are put together."""
-    table = analysis_table(cohort, question)
+    return answer_table(
+        cohort, analysis_table(cohort, question), question, inference, test_retest_sd=test_retest_sd, clusters=clusters
+    )
+
+
+def answer_table(
+    cohort: Cohort,
+    table: AnalysisTable,
+    question: Question,
+    inference: Inference,
+    *,
+    test_retest_sd: float = 0.0,
+    clusters: str | None = None,
+) -> FitResult:
+    """Return the fit of one question to complete rows."""
     rows = table.rows
     covariates = encode_covariates(rows[list(table.terms)], cohort.levels)
     data = ModelData(

@@ -16,7 +16,7 @@ _METHODS = {
     "simex": "simulation extrapolation",
 }  # fmt: skip
 # Notes without which a reader would misjudge the sample.
-_NOTES = ("flagged_scans_kept", "flagged_scans_dropped", "influential_person", "firth")
+_NOTES = ("flagged_scans_kept", "flagged_scans_dropped", "influential_person", "firth", "imputed")
 
 
 def describe(fit: FitResult) -> str:
@@ -143,8 +143,8 @@ def _corrected(fit: FitResult) -> str:
     words = f": the slope and its interval are corrected for the noise of the scans by {how}"
     if math.isnan(naive):
         return f"{words}; the correction assumes that the scans' standard errors are right."
-    p = _p(fit.diagnostics["naive_p"])
-    return f"{words} (without correction {naive:.3g}, {p}); the correction assumes that the scans' standard errors are right."
+    p = f", {_p(fit.diagnostics['naive_p'])}" if "naive_p" in fit.diagnostics else ""
+    return f"{words} (without correction {naive:.3g}{p}); the correction assumes that the scans' standard errors are right."
 
 
 def _uncorrected(fit: FitResult, share: float) -> str:

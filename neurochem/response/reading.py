@@ -11,7 +11,7 @@ from neurochem.naming import MARKERS_FILE, sidecar_path
 from neurochem.response.cohort import Cohort
 from neurochem.response.problems import Problem
 from neurochem.response.scales import SCALES, Scale
-from neurochem.response.tables import FILE, LINE, read_sidecar, read_table
+from neurochem.response.tables import FILE, LINE, join_tables, read_sidecar, read_table, read_tables
 from neurochem.response.validation import (
     BASELINE,
     COVARIATE_COLUMNS,
@@ -128,7 +128,7 @@ def _reference_first(
 def _read_visits(bids: Path, problems: list[Problem]) -> pd.DataFrame:
     """Return root and per-subject sessions as one table; a cell that differs between them is a problem."""
     own = [
-        _own_sessions(path, f"{path.parent.name}/{path.name}", problems)
+        (path, f"{path.parent.name}/{path.name}", {"participant_id": path.parent.name})
         for path in sorted(bids.glob("sub-*/sub-*_sessions.tsv"))
     ]
     root = bids / "sessions.tsv"
@@ -136,37 +136,29 @@ def _read_visits(bids: Path, problems: list[Problem]) -> pd.DataFrame:
         table = read_table(root, "sessions.tsv", VISIT_COLUMNS, problems)
     else:
         table = pd.DataFrame(columns=[*VISIT_COLUMNS, FILE, LINE], dtype=object)
-    for part in own:
-        table = _merge_sessions(table, part, problems)
-    return table
-
-
-def _own_sessions(path: Path, name: str, problems: list[Problem]) -> pd.DataFrame:
-    table = read_table(path, name, ("session_id",), problems)
-    table["participant_id"] = path.parent.name
-    return table
+    return _merge_sessions(table, read_tables(own, ("session_id",), problems), problems) if own else table
 
 
 def _merge_sessions(root: pd.DataFrame, own: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
-    merged = root.copy()
-    for column in own.columns.difference(merged.columns):
-        merged[column] = pd.Series([None] * len(merged), index=merged.index, dtype=object)
-    extra = []
-    for _, row in own.iterrows():
-        same = merged.index[
-            (merged["participant_id"] == row["participant_id"]) & (merged["session_id"] == row["session_id"])
-        ]
-        if not len(same):
-            extra.append({column: row.get(column) for column in merged.columns})
+    """Return the root table with what people's own files add to it, or say otherwise."""
+    columns = [*root.columns, *own.columns.difference(root.columns)]
+    rows = [{name: row.get(name) for name in columns} for row in root.to_dict("records")]
+    first: dict[tuple[Any, Any], dict[str, Any]] = {}
+    for row in rows:
+        first.setdefault((row["participant_id"], row["session_id"]), row)
+    told = own.columns.difference([*_SESSION_KEYS, FILE, LINE])
+    for index, row in enumerate(own.to_dict("records")):
+        known = first.get((row["participant_id"], row["session_id"]))
+        if known is None:
+            rows.append({name: row.get(name) for name in columns})
             continue
-        for column in own.columns.difference([*_SESSION_KEYS, FILE, LINE]):
-            before = merged.loc[same[0], column]
+        for column in told:
             if row[column] is None:
                 continue
-            if before is not None and not _same(before, row[column]):
-                problems.append(_conflict(row, column, merged.loc[same[0]]))
-            merged.loc[same[0], column] = row[column]
-    return pd.concat([merged, pd.DataFrame(extra, columns=merged.columns, dtype=object)], ignore_index=True)
+            if known[column] is not None and not _same(known[column], row[column]):
+                problems.append(_conflict(own.iloc[index], column, known))
+            known[column] = row[column]
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def _same(first: Any, second: Any) -> bool:
@@ -176,7 +168,7 @@ def _same(first: Any, second: Any) -> bool:
         return str(first) == str(second)
 
 
-def _conflict(row: pd.Series, column: str, root: pd.Series) -> Problem:
+def _conflict(row: pd.Series, column: str, root: Mapping[str, Any]) -> Problem:
     message = f"{column} of {row['participant_id']} {row['session_id']} is '{row[column]}', but '{root[column]}' in "
     message += f"{root[FILE]} line {root[LINE]}"
     remedy = "make the two agree, or keep the value in one file only"
@@ -220,15 +212,12 @@ def _read_treatment(bids: Path, problems: list[Problem]) -> pd.DataFrame | None:
 
 def _read_scan_times(bids: Path, problems: list[Problem]) -> pd.DataFrame | None:
     """Return when the scans of each session were made, from the scans files of BIDS."""
-    parts = []
-    for path in sorted(bids.glob("sub-*/ses-*/*_scans.tsv")):
-        name = path.relative_to(bids).as_posix()
-        table = read_table(path, name, ("filename",), problems)
-        parts.append(table.assign(participant_id=path.parents[1].name, session_id=path.parent.name))
-    if not parts:
-        return None
-    joined = pd.concat(parts, ignore_index=True)
-    return joined.astype(object).where(joined.notna(), None)
+    files = [
+        (path, path.relative_to(bids).as_posix(),
+         {"participant_id": path.parents[1].name, "session_id": path.parent.name})
+        for path in sorted(bids.glob("sub-*/ses-*/*_scans.tsv"))
+    ]  # fmt: skip
+    return read_tables(files, ("filename",), problems) if files else None
 
 
 def _with_covariates(bids: Path, markers: pd.DataFrame, visits: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
@@ -251,8 +240,4 @@ def _with_covariates(bids: Path, markers: pd.DataFrame, visits: pd.DataFrame, pr
             for source, se in zip(table["se_source"], table["se"], strict=True)
         ]
         parts.append(table)
-    if len(parts) == 1:
-        return markers
-    # a column that one table lacks is missing there, and missing text is None
-    joined = pd.concat(parts, ignore_index=True)
-    return joined.astype(object).where(joined.notna(), None)
+    return join_tables(parts) if len(parts) > 1 else markers

@@ -1,5 +1,6 @@
 """Rules that look across tables: sites, machines, days between scan and rating, drugs given, who responded."""
 
+import functools
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -63,10 +64,10 @@ def _two_sites(tables: Tables) -> list[Problem]:
     rows = pd.concat([part[["participant_id", "site", FILE, LINE]] for part in parts], ignore_index=True)
     rows = rows.dropna(subset=["participant_id", "site"])
     problems = []
+    several = rows.groupby("participant_id")["site"].nunique()
+    rows = rows.loc[rows["participant_id"].isin(several.index[several > 1])]
     for person, some in rows.groupby("participant_id", sort=False):
         sites = list(dict.fromkeys(some["site"]))
-        if len(sites) < 2:
-            continue
         odd = some.loc[some["site"] != sites[0]].iloc[0]
         message = f"{person} is at two sites: {' and '.join(repr(site) for site in sites)}"
         remedy = "correct the site or the id, or declare travelling participants (travellers=True, or "
@@ -129,6 +130,7 @@ def _randomized(tables: Tables) -> list[Problem]:
 # --- days between scan and rating ------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=4096)
 def _when(text: object) -> datetime | None:
     try:
         return datetime.fromisoformat(str(text)).replace(tzinfo=None)
@@ -141,13 +143,14 @@ def _times(table: pd.DataFrame | None, column: str, problems: list[Problem]) -> 
     found: dict[tuple[str, str], list[datetime]] = {}
     if table is None or column not in table.columns:
         return found
-    for _, row in table.loc[table[column].notna()].iterrows():
-        moment = _when(row[column])
-        if moment is None:
-            message = f"{column} '{row[column]}' is not a date"
-            problems.append(problem_at(row, "not_a_date", column, message, "write 2024-05-17T09:30:00, or n/a"))
-            continue
-        found.setdefault((row["participant_id"], row["session_id"]), []).append(moment)
+    stated = table.loc[table[column].notna()]
+    moments = [_when(text) for text in stated[column]]
+    for person, session, moment in zip(stated["participant_id"], stated["session_id"], moments, strict=True):
+        if moment is not None:
+            found.setdefault((person, session), []).append(moment)
+    for _, row in stated.loc[[moment is None for moment in moments]].iterrows():
+        message = f"{column} '{row[column]}' is not a date"
+        problems.append(problem_at(row, "not_a_date", column, message, "write 2024-05-17T09:30:00, or n/a"))
     return found
 
 
@@ -183,7 +186,8 @@ def _treatment_rows(tables: Tables) -> list[Problem]:
     if tables.treatment is None:
         return []
     problems = []
-    for _, row in tables.treatment.iterrows():
+    given = tables.treatment
+    for _, row in given.loc[(given["stop_week"] < given["start_week"]) | (given["dose"] < 0.0)].iterrows():
         if row["stop_week"] < row["start_week"]:
             message = f"{row['participant_id']}: {row['drug'] or 'drug'} stops at week {row['stop_week']:g}, before it "
             message += f"starts at week {row['start_week']:g}"
@@ -200,16 +204,16 @@ def _treated_at_baseline(tables: Tables) -> list[Problem]:
     if tables.treatment is None:
         return []
     baseline = tables.visits.loc[tables.visits["visit"] == BASELINE].drop_duplicates("participant_id")
-    weeks = baseline.set_index("participant_id")["week"]
+    week = tables.treatment["participant_id"].map(baseline.set_index("participant_id")["week"])
+    given = tables.treatment.assign(baseline=week)
+    # a course that had ended by then is none; a missing stop_week is open
+    under_way = (given["start_week"] < given["baseline"]) & ~(given["stop_week"] <= given["baseline"])
     problems = []
-    for _, row in tables.treatment.iterrows():
-        week = weeks.get(row["participant_id"], np.nan)
-        ended = row["stop_week"] <= week if not np.isnan(row["stop_week"]) else False
-        if row["start_week"] < week and not ended:
-            message = f"{row['participant_id']}: {row['drug'] or 'treatment'} started at week {row['start_week']:g}, "
-            message += f"before the baseline at week {week:g}"
-            remedy = "a scan under treatment is no baseline; correct the weeks or choose another baseline"
-            problems.append(problem_at(row, "treated_baseline", "start_week", message, remedy))
+    for _, row in given.loc[under_way].iterrows():
+        message = f"{row['participant_id']}: {row['drug'] or 'treatment'} started at week {row['start_week']:g}, "
+        message += f"before the baseline at week {row['baseline']:g}"
+        remedy = "a scan under treatment is no baseline; correct the weeks or choose another baseline"
+        problems.append(problem_at(row, "treated_baseline", "start_week", message, remedy))
     return problems
 
 

@@ -37,10 +37,47 @@ def read_table(path: Path, name: str, required: Sequence[str], problems: list[Pr
     DataFrame
         Text as it stands in the file (missing values as None), with the columns `_file` and `_line`.
     """
+    header, rows = _parsed(path, name, required, problems)
+    frame = pd.DataFrame(rows, columns=[*header, FILE, LINE], dtype=object)
+    return _with_columns(mark_missing(frame, problems), required)
+
+
+def read_tables(
+    files: Sequence[tuple[Path, str, Mapping[str, str]]], required: Sequence[str], problems: list[Problem]
+) -> pd.DataFrame:
+    """Read many small TSV files of one kind, one below the other; parameters and form as for `read_table`.
+
+    Parameters
+    ----------
+    files : sequence of (path, name, cells)
+        The files, how messages call each, and cells that every row of it gets (whose file it is).
+    required, problems
+        As for `read_table`.
+    """
+    records: list[dict[str, Any]] = []
+    for path, name, cells in files:
+        header, rows = _parsed(path, name, required, problems)
+        records += [{**dict(zip([*header, FILE, LINE], row, strict=True)), **cells} for row in rows]
+    return _with_columns(mark_missing(_text_or_none(pd.DataFrame(records, dtype=object)), problems), required)
+
+
+def join_tables(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return tables one below the other; a column that one of them lacks is missing there."""
+    return _text_or_none(pd.concat(parts, ignore_index=True))
+
+
+def _text_or_none(table: pd.DataFrame) -> pd.DataFrame:
+    return table.astype(object).where(table.notna(), None)
+
+
+def _parsed(
+    path: Path, name: str, required: Sequence[str], problems: list[Problem]
+) -> tuple[list[str], list[list[Any]]]:
+    """Return the header and the rows of a file, each row with its file and line."""
     lines = _read_lines(path, name, problems)
     header = lines[0].split("\t") if lines else []
     _check_header(header, name, required, problems)
-    rows = []
+    rows: list[list[Any]] = []
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
             continue
@@ -54,8 +91,7 @@ def read_table(path: Path, name: str, required: Sequence[str], problems: list[Pr
             )  # fmt: skip
             continue
         rows.append([*cells, name, number])
-    frame = pd.DataFrame(rows, columns=[*header, FILE, LINE], dtype=object)
-    return _with_columns(mark_missing(frame, problems), required)
+    return header, rows
 
 
 def _read_lines(path: Path, name: str, problems: list[Problem]) -> list[str]:
@@ -93,15 +129,20 @@ def as_table(frame: pd.DataFrame, name: str, required: Sequence[str], problems: 
     """Return a frame that a script made in the form that `read_table` gives; the frame itself is left alone."""
     header = [str(column) for column in frame.columns]
     _check_header(header, name, required, problems)
-    texts = {column: [_text(value) for value in frame.iloc[:, i]] for i, column in enumerate(header)}
+    texts = {column: _texts(frame.iloc[:, i]) for i, column in enumerate(header)}
     table = pd.DataFrame(texts, dtype=object, columns=list(dict.fromkeys(header)))
     table[FILE], table[LINE] = name, np.arange(1, len(frame) + 1)
     return _with_columns(mark_missing(table, problems), required)
 
 
+def _texts(cells: pd.Series) -> list[str]:
+    gone = cells.isna().to_numpy(dtype=bool)
+    if cells.dtype.kind == "f":
+        return [MISSING if out else repr(cell) for out, cell in zip(gone, cells.tolist(), strict=True)]
+    return [MISSING if out else _text(cell) for out, cell in zip(gone, cells, strict=True)]
+
+
 def _text(value: Any) -> str:
-    if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value)):
-        return MISSING
     return repr(float(value)) if isinstance(value, float | np.floating) else str(value)
 
 
@@ -109,7 +150,9 @@ def mark_missing(frame: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame:
     """Return the table with None for missing cells; other spellings than n/a are taken, with a warning."""
     marked = frame.copy()
     for column in marked.columns.difference([FILE, LINE]):
-        folded = marked[column].map(lambda cell: cell.strip().casefold() if isinstance(cell, str) else cell)
+        # few cells are different from each other: the spellings are looked at once each
+        spellings = {cell: cell.strip().casefold() for cell in set(marked[column]) if isinstance(cell, str)}
+        folded = marked[column].map(spellings)
         loose = folded.isin(_LOOSE_MISSING)
         if loose.any() and column not in _MAY_BE_EMPTY:
             first = frame.loc[loose].iloc[0]

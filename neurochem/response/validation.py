@@ -4,8 +4,9 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, product
+from itertools import product
 
+import numpy as np
 import pandas as pd
 
 from neurochem.response.problems import Problem, listed
@@ -13,10 +14,12 @@ from neurochem.response.scales import Scale, find_scale
 from neurochem.response.tables import FILE, LINE, grouped, is_numeric
 
 GROUPS = ("patient", "control")
-SE_SOURCES = ("fit", "crlb", "bootstrap", "profile", "test-retest", "literature", "none")
+# "mcmc" and "posterior" are the SD of a Bayesian fit's draws, which the spectra's sampler writes as "mcmc".
+SE_SOURCES = ("fit", "crlb", "bootstrap", "profile", "mcmc", "posterior", "test-retest", "literature", "none")
 BASELINE = "baseline"
 # Numbers that stand for "missing" in other programs.
 SENTINELS = frozenset({-9.0, -99.0, -999.0, 999.0, 9999.0})
+_MOST_HINTS = 20
 WITH_VALUE = ("ok", "flagged")
 PEOPLE_COLUMNS = ("participant_id",)
 VISIT_COLUMNS = ("participant_id", "session_id", "visit", "week")
@@ -99,12 +102,12 @@ def _people_ids(tables: Tables) -> list[Problem]:
         for _, row in people.loc[people["participant_id"].isna()].iterrows()
     ]
     known = people.loc[people["participant_id"].notna()]
-    for name, rows in known.groupby("participant_id", sort=False):
-        if len(rows) > 1:
-            places = " and ".join(str(line) for line in rows[LINE])
-            message = f"participant_id '{name}' has {len(rows)} rows (lines {places})"
-            remedy = "keep exactly one row per participant; what changes by visit belongs in sessions.tsv"
-            problems.append(problem_at(rows.iloc[1], "duplicate_participant", "participant_id", message, remedy))
+    repeated = known.loc[known["participant_id"].duplicated(keep=False)]
+    for name, rows in repeated.groupby("participant_id", sort=False):
+        places = " and ".join(str(line) for line in rows[LINE])
+        message = f"participant_id '{name}' has {len(rows)} rows (lines {places})"
+        remedy = "keep exactly one row per participant; what changes by visit belongs in sessions.tsv"
+        problems.append(problem_at(rows.iloc[1], "duplicate_participant", "participant_id", message, remedy))
     return problems
 
 
@@ -203,7 +206,9 @@ def _unknown_ids(tables: Tables) -> list[Problem]:
         for (_, name), rows in grouped(strange, [FILE, "participant_id"]):
             more = f", and {len(rows) - 1} more rows" if len(rows) > 1 else ""
             shown = "" if name is None else str(name)
-            message = f"participant_id '{shown}' not in {source}{_hint(shown, known)}{more}"
+            # the nearest of thousands takes a while to find: the first few tell what went wrong
+            hint = _hint(shown, known) if len(problems) < _MOST_HINTS else ""
+            message = f"participant_id '{shown}' not in {source}{hint}{more}"
             remedy = f"correct the id or add the person to {source}"
             problems.append(problem_at(rows.iloc[0], "unknown_participant", "participant_id", message, remedy))
     return problems
@@ -211,16 +216,16 @@ def _unknown_ids(tables: Tables) -> list[Problem]:
 
 def _unknown_sessions(tables: Tables) -> list[Problem]:
     source = tables.names["visits"]
-    sessions: dict[str, list[str]] = {}
-    for person, session in zip(tables.visits["participant_id"], tables.visits["session_id"], strict=True):
-        sessions.setdefault(person, []).append(session)
+    keys = ["participant_id", "session_id"]
+    sessions = tables.visits.loc[tables.visits["session_id"].notna(), keys]
+    known_keys = set(map(tuple, sessions.to_numpy()))
+    of_person = sessions.groupby("participant_id")["session_id"].agg(list).to_dict()
     people = set(tables.people["participant_id"])
     problems = []
     for table in (tables.scores, tables.markers):
-        for (_, person, session), rows in grouped(table, [FILE, "participant_id", "session_id"]):
-            known = [item for item in sessions.get(person, []) if item is not None]
-            if person not in people or session in known:
-                continue
+        there = [key in known_keys or key[0] not in people for key in map(tuple, table[keys].to_numpy())]
+        for (_, person, session), rows in grouped(table.loc[np.logical_not(there)], [FILE, *keys]):
+            known = of_person.get(person, [])
             shown = "" if session is None else str(session)
             message = f"session_id '{shown}' of {person} not in {source}{_hint(shown, known)}"
             remedy = f"correct it or add the session to {source} (known for {person}: {listed(known) or 'none'})"
@@ -297,24 +302,28 @@ def _visit_order(name: str) -> float | None:
 
 
 def _weeks_increase(tables: Tables) -> list[Problem]:
-    problems = []
     known = tables.visits.dropna(subset=["visit", "week"])
-    for person, rows in known.groupby("participant_id", sort=False):
-        others = rows.loc[rows["visit"] != BASELINE]
-        start = rows.loc[rows["visit"] == BASELINE, "week"]
-        for _, row in others.loc[others["week"] <= start.max()].iterrows():
+    is_baseline = known["visit"] == BASELINE
+    start = known["participant_id"].map(known.loc[is_baseline].groupby("participant_id")["week"].max())
+    later = known.assign(start=start, order=known["visit"].map(_visit_order)).loc[~is_baseline]
+    ranked = later.dropna(subset=["order"]).sort_values(["participant_id", "order", "week"], kind="stable")
+    backwards = ranked.loc[ranked.groupby("participant_id")["week"].diff() <= 0.0, "participant_id"]
+    too_early = later["week"] <= later["start"]
+    wrong = later.loc[too_early | later["participant_id"].isin(backwards)]
+    unordered = set(backwards)
+    problems = []
+    # only people with something wrong are looked at one by one
+    for person, rows in later.loc[later["participant_id"].isin(wrong["participant_id"])].groupby(
+        "participant_id", sort=False
+    ):
+        for _, row in rows.loc[rows["week"] <= rows["start"]].iterrows():
             message = f"{person}: visit '{row['visit']}' at week {row['week']:g} is not after baseline"
-            message += f" at week {start.max():g}"
+            message += f" at week {row['start']:g}"
             problems.append(problem_at(row, "before_baseline", "week", message, "correct week or visit"))
-        ranked = sorted(
-            ((_visit_order(visit), week) for visit, week in zip(others["visit"], others["week"], strict=True)
-             if _visit_order(visit) is not None)
-        )  # fmt: skip
-        weeks = [week for _, week in ranked]
-        if any(later <= earlier for earlier, later in pairwise(weeks)):
-            shown = ", ".join(f"{v} at week {w:g}" for v, w in zip(others["visit"], others["week"], strict=True))
+        if person in unordered:
+            shown = ", ".join(f"{v} at week {w:g}" for v, w in zip(rows["visit"], rows["week"], strict=True))
             message = f"{person}: week does not increase from visit to visit ({shown})"
-            problems.append(problem_at(others.iloc[0], "week_order", "week", message, "correct week or visit"))
+            problems.append(problem_at(rows.iloc[0], "week_order", "week", message, "correct week or visit"))
     return problems
 
 

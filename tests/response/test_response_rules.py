@@ -201,7 +201,7 @@ ERRORS = {
     ),
     "se_source vocabulary": (
         spoil_markers(0, se_source="guess"),
-        "markers.tsv line 2: se_source 'guess' is not one of fit, crlb, bootstrap, profile, test-retest, literature, "
+        "markers.tsv line 2: se_source 'guess' is not one of fit, crlb, bootstrap, profile, mcmc, posterior, test-retest, literature, "
         "none; write one of them",
     ),
     "marker name": (
