@@ -1,13 +1,17 @@
 """`neurochem mrs process`: from the scanner's file to concentrations, with a page that shows every step."""
 
 import argparse
-import json
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from neurochem import mrs
+    from neurochem import mrs, qc
     from neurochem.results import FitResult
+    from neurochem.study.mrs_analysis import Analysis, Choices
+    from neurochem.study.mrs_tissue import VoxelTissue
+
+_TISSUES = (("gm", "grey matter"), ("wm", "white matter"), ("csf", "cerebrospinal fluid"))
 
 
 def add_process(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,21 +20,23 @@ def add_process(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "process",
         help="preprocess, fit and quantify a scan, with a page",
         description=(
-            "Preprocess a scan, fit it, scale it by water to mmol/kg and write tables, the record of every step, the MRSinMRS "
-            "checklist and one page. Without tissue the result stays in units of the basis."
+            "Preprocess a scan, edited or not, fit it, scale it by water to mmol/kg and write tables, the record of every "
+            "step, the MRSinMRS checklist and one page. Without tissue the result stays in units of the basis."
         ),
     )
     process.set_defaults(act=process_scan)
     process.add_argument("data", metavar="DATA", type=Path, help="NIfTI-MRS, SDAT, TWIX, P-file, RDA, DICOM, ...")
     process.add_argument("out", metavar="OUT_DIR", type=Path, help="folder for what is made")
     process.add_argument(
-        "--basis", type=Path, required=True, metavar="FILE", help="basis set; see: neurochem mrs basis"
-    )
+        "--basis", type=Path, metavar="FILE",
+        help="basis set (see: neurochem mrs basis); for an edited scan X.BASIS beside X_on.BASIS and X_off.BASIS, or none to "
+        "simulate it at the scan's echo time",
+    )  # fmt: skip
     process.add_argument("--water", type=Path, metavar="FILE", help="unsuppressed water of the same voxel")
     process.add_argument(
         "--nulled", type=Path, metavar="FILE", help="metabolite-nulled scan: its macromolecules join the basis"
     )
-    for name, text in (("gm", "grey matter"), ("wm", "white matter"), ("csf", "cerebrospinal fluid")):
+    for name, text in _TISSUES:
         process.add_argument(f"--{name}", type=float, metavar="F", help=f"volume fraction of {text}, 0 to 1")
         process.add_argument(f"--{name}-map", type=Path, metavar="NIFTI", help=f"map of {text}, scanner coordinates")
     process.add_argument("--t1w", type=Path, metavar="NIFTI", help="anatomical image to draw the voxel on")
@@ -46,6 +52,27 @@ def add_process(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="F",
         help="multiply the water reference, where it was stored scaled",
     )
+    _add_edited(process)
+
+
+def _add_edited(process: argparse.ArgumentParser) -> None:
+    """Describe the options of edited scans; their names are those of the table [mrs.edited]."""
+    from neurochem.study.mrs_config import METHODS, SPLITS, TARGETS
+
+    group = process.add_argument_group(
+        "edited scans", "found by their dimensions, or by NAA where ON and OFF alternate"
+    )
+    group.add_argument("--target", choices=TARGETS, default=None, help="what is edited, default GABA")
+    group.add_argument("--method", choices=METHODS, default=None, help="basis (default), or peaks for GABA+ and Glx")
+    group.add_argument("--macromolecules", metavar="MODEL", help="MM at 3 ppm: 3to2 (default), FSL-MRS, 1to1GABA, free")
+    group.add_argument(
+        "--split", choices=SPLITS, help="how ON and OFF lie among the transients, where NAA does not tell"
+    )
+    group.add_argument("--sequence", metavar="NAME", help="to simulate the basis: mega-press, mega-slaser or hermes")
+    group.add_argument("--te1-s", type=float, metavar="S", help="first echo time of the simulated sequence")
+    group.add_argument("--edit-on-ppm", type=float, metavar="PPM", help="centre of ON, where the header lacks it")
+    group.add_argument("--edit-off-ppm", type=float, metavar="PPM", help="centre of OFF, where the header lacks it")
+    group.add_argument("--edit-pulse-s", type=float, metavar="S", help="duration of Gaussian editing pulses")
 
 
 def process_scan(arguments: argparse.Namespace) -> int:
@@ -54,33 +81,32 @@ def process_scan(arguments: argparse.Namespace) -> int:
     from neurochem.cli.fits import finish
     from neurochem.cli.show import wrote
     from neurochem.study.derivatives import all_or_none
+    from neurochem.study.mrs_analysis import analyse
 
     _check(arguments)
+    choices = _choices(arguments)
     stem = arguments.data.name.split(".", 1)[0]
-    data = mrs.read(arguments.data)
+    times = {"echo_time_s": arguments.echo_time_s, "repetition_time_s": arguments.repetition_time_s}
+    data = mrs.read(arguments.data, **times)
     water = None if arguments.water is None else mrs.read(arguments.water)
-    clean = mrs.preprocess(data, water=water)
-    fit = mrs.fit(clean.spectrum, _basis(arguments), name=stem)
-    tissue, sections = _tissue(arguments, data)
-    if tissue is not None and clean.water is not None:
-        fit = mrs.quantify(
-            fit, water=clean.water, tissue=tissue, water_scale=arguments.water_scale,
-            echo_time_s=arguments.echo_time_s, repetition_time_s=arguments.repetition_time_s,
-        )  # fmt: skip
+    nulled = None if arguments.nulled is None else mrs.read(arguments.nulled)
+    tissue, voxel = _voxel(arguments, data)
+    done = analyse(data, water=water, choices=choices, name=stem, nulled=nulled)
+    done = done.with_fit(_quantified(arguments, done, tissue))
     with all_or_none(arguments.out) as folder:
-        _write(folder, stem, fit, clean, sections)
+        _write(folder, stem, done, tissue, voxel)
         names = sorted(path.name for path in folder.iterdir())
-    finish(fit, output=None, figure=None)
+    finish(done.fit, output=None, figure=None)
     for name in names:
         wrote(arguments.out / name)
-    return 0 if fit.success else 1
+    return 0 if done.fit.success else 1
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot go together before anything is read."""
     from neurochem.errors import InputError
 
-    numbers = [getattr(arguments, name) for name in ("gm", "wm", "csf")]
+    numbers = [getattr(arguments, name) for name, _ in _TISSUES]
     maps = [arguments.gm_map, arguments.wm_map]
     if any(value is not None for value in numbers) and any(value is None for value in numbers):
         msg = "fractions need --gm, --wm and --csf together"
@@ -96,46 +122,80 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(msg)
 
 
-def _basis(arguments: argparse.Namespace) -> "mrs.Basis":
-    """Return the basis, with the macromolecules of a nulled scan where one is given."""
-    from neurochem import mrs
+def _choices(arguments: argparse.Namespace) -> "Choices":
+    """Return how the scan is fitted.
 
-    basis = mrs.read_basis(arguments.basis)
-    if arguments.nulled is None:
-        return basis
-    nulled = mrs.measured_macromolecules(mrs.preprocess(mrs.read(arguments.nulled)).spectrum)
-    kept = basis.drop(*basis.macromolecules) if basis.macromolecules else basis
-    return kept.with_elements(nulled.basis)
+    An edited basis is named by a file that is not there, since its sub-spectra are files of their own.
+    """
+    from neurochem.errors import ConfigError, InputError
+    from neurochem.study.mrs_analysis import Choices
+    from neurochem.study.mrs_config import EditedConfig, MrsConfig, check_mrs_config
+
+    given = {
+        entry.name: getattr(arguments, entry.name, None) for entry in fields(EditedConfig) if entry.name != "basis"
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    edited = EditedConfig(basis="" if arguments.basis is None else str(arguments.basis), **chosen)
+    try:
+        check_mrs_config(MrsConfig(edited=edited))
+    except ConfigError as error:
+        raise InputError(str(error).replace("[mrs.edited] basis", "--basis")) from error
+    missing = f"{arguments.data}: --basis is missing and the scan is not an edited one; name a basis set (neurochem mrs basis)"
+    return Choices(arguments.basis, missing, edited, edited_basis=arguments.basis)
 
 
-def _tissue(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[mrs.Tissue | None, list[Any]]":
-    """Return the tissue of the voxel, and the page's picture of where it lies."""
-    from neurochem import mrs
+def _voxel(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[VoxelTissue | None, list[qc.Section]]":
+    """Return the tissue of the voxel, and what the page says of it."""
+    from neurochem import mrs, qc
     from neurochem.mrs.voxel import load_image
-    from neurochem.study.mrs_page import voxel_section
+    from neurochem.study.mrs_page import tissue_words, voxel_section
+    from neurochem.study.mrs_tissue import VoxelTissue
 
-    voxel = data if arguments.voxel is None else arguments.voxel
-    sections = []
+    place = data if arguments.voxel is None else arguments.voxel
+    tissue = None
+    if arguments.gm is not None:
+        given = mrs.Tissue(gm=arguments.gm, wm=arguments.wm, csf=arguments.csf)
+        tissue = VoxelTissue(given, "the command line")
+    elif arguments.gm_map is not None:
+        maps = [arguments.gm_map, arguments.wm_map, arguments.csf_map]
+        shares = mrs.tissue_from_maps(place, *maps)
+        tissue = VoxelTissue(shares.tissue, ", ".join(path.name for path in maps if path is not None), shares)
+    lines = [] if tissue is None else [tissue_words(tissue)]
     if arguments.t1w is not None:
         image = load_image(arguments.t1w)
-        sections.append(voxel_section(mrs.voxel_mask(voxel, image), image))
-    if arguments.gm is not None:
-        return mrs.Tissue(gm=arguments.gm, wm=arguments.wm, csf=arguments.csf), sections
-    if arguments.gm_map is not None:
-        return mrs.tissue_from_maps(voxel, arguments.gm_map, arguments.wm_map, arguments.csf_map).tissue, sections
-    return None, sections
+        mask = mrs.voxel_mask(place, image)
+        return tissue, [voxel_section(mask, image, lines=lines, name=arguments.t1w.name)]
+    said = "Not drawn: no anatomical image was given (--t1w)."
+    return tissue, [qc.Section("Voxel", [*lines, said])]
 
 
-def _write(folder: Path, stem: str, fit: "FitResult", clean: "mrs.Preprocessed", sections: list[Any]) -> None:
+def _quantified(arguments: argparse.Namespace, done: "Analysis", tissue: "VoxelTissue | None") -> "FitResult":
+    """Return concentrations where there are water and tissue, else the fit as it is."""
+    from neurochem import mrs
+
+    water = done.clean.water
+    if tissue is None or water is None:
+        return done.fit
+    return mrs.quantify(
+        done.fit, water=water, tissue=tissue.shares or tissue.tissue, water_scale=arguments.water_scale,
+        echo_time_s=arguments.echo_time_s, repetition_time_s=arguments.repetition_time_s,
+    )  # fmt: skip
+
+
+def _write(folder: Path, stem: str, done: "Analysis", tissue: "VoxelTissue | None", voxel: "list[qc.Section]") -> None:
     """Write the fit, the table, the record of the steps, the checklist and the page."""
     from neurochem import mrs, qc
     from neurochem.naming import write_text
-    from neurochem.study.mrs_page import steps_section
+    from neurochem.study.mrs_page import page_sections, scan_facts
+    from neurochem.study.mrs_record import record_text, step_records
 
-    fit.save(folder / f"{stem}_fit.json")
-    mrs.write_table(fit, folder / f"{stem}_conc.csv")
-    steps = json.dumps(clean.records(), indent=2, ensure_ascii=False, default=str)
-    write_text(folder / f"{stem}_steps.json", steps + "\n")
-    mrs.report_mrsinmrs(clean=clean, fit=fit).save(folder / f"{stem}_mrsinmrs.md")
-    page = qc.scan_page(fit, title=stem, home="", sections=[steps_section(clean), *sections])
+    done.fit.save(folder / f"{stem}_fit.json")
+    mrs.write_table(done.fit, folder / f"{stem}_conc.csv")
+    write_text(folder / f"{stem}_steps.json", record_text(step_records(done, tissue=tissue)))
+    report = done.report(page=f"{stem}_mrs.html")
+    report.save(folder / f"{stem}_mrsinmrs.md")
+    page = qc.scan_page(
+        done.fit, title=stem, home="", facts=scan_facts(done, tissue), settings={"basis set": done.basis},
+        sections=page_sections(done, voxel=voxel, report=report),
+    )  # fmt: skip
     write_text(folder / f"{stem}_mrs.html", page)

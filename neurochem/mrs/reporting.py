@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import FileFormatError, InputError, unknown_name
 from neurochem.mrs.preprocess import Preprocessed
 from neurochem.mrs.spectra import COIL, DYNAMIC, EDIT, Acquisition, Spectrum
@@ -35,6 +36,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class MinimumReport:
     """A filled checklist.
@@ -87,6 +89,7 @@ class MinimumReport:
         return write_text(path, text())
 
 
+@checked_arguments
 def report_mrsinmrs(
     data: Acquisition | Spectrum | None = None,
     *,
@@ -169,8 +172,7 @@ def _from_scan(scan: Acquisition | Spectrum) -> dict[str, tuple[str, str]]:
     out["points"] = (str(scan.points if isinstance(scan, Spectrum) else scan.shape[-1]), "data")
     if isinstance(scan, Acquisition):
         out |= _dimensions(scan, found)
-    size = _voxel_size(scan.source)
-    return out | ({"voxel size": (size, "header")} if size else {})
+    return {name: (text, "header") for name, text in _place(scan).items()} | out
 
 
 def _header_fields(header: Mapping[str, Any]) -> dict[str, str | None]:
@@ -215,16 +217,28 @@ def _dimensions(scan: Acquisition, known: Mapping[str, str]) -> dict[str, tuple[
     return out
 
 
-def _voxel_size(source: str) -> str | None:
-    """Return the sides of the voxel of a NIfTI file; None where there is none."""
-    if not source.endswith((".nii", ".nii.gz")):
-        return None
+def _place(scan: Acquisition | Spectrum) -> dict[str, str]:
+    """Return the sides and the centre of the voxel of the scan, nothing where it does not say them."""
+    placed = isinstance(scan, Acquisition) and scan.header.get("affine") is not None
+    if not placed and not scan.source.endswith((".nii", ".nii.gz")):
+        return {}
     try:
-        sides = np.linalg.norm(voxel_affine(source)[:3, :3], axis=0)
+        affine = voxel_affine(scan if placed else scan.source)
     except (InputError, FileFormatError):
-        return None
+        return {}
+    sides = np.linalg.norm(affine[:3, :3], axis=0)
     volume = float(np.prod(sides)) * 1e-3
-    return " x ".join(f"{side:.3g}" for side in sides) + f" mm ({volume:.3g} mL)"
+    ends = [f"{word} {abs(value):.0f}" for value, word in zip(affine[:3, 3], _sides(affine[:3, 3]), strict=True)]
+    return {
+        "voxel size": " x ".join(f"{side:.3g}" for side in sides) + f" mm ({volume:.3g} mL)",
+        "voxel location": f"centre at {', '.join(ends)} mm of the scanner's centre; region not stated",
+    }
+
+
+def _sides(centre: Any) -> tuple[str, str, str]:
+    """Return the words for the directions of a place in scanner coordinates, which run right, front and up."""
+    x, y, z = (float(value) >= 0 for value in centre)
+    return "right" if x else "left", "anterior" if y else "posterior", "superior" if z else "inferior"
 
 
 def _from_steps(steps: Sequence[Any], fit: FitResult | None) -> dict[str, tuple[str, str]]:

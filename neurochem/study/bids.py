@@ -111,6 +111,7 @@ def find_scans(
     tacs: str = "",
     participants: Sequence[str] | None = None,
     sessions: Sequence[str] | None = None,
+    nulled: tuple[str, str] | None = None,
 ) -> list[Scan]:
     """Return the scans of a dataset in a fixed order.
 
@@ -122,6 +123,8 @@ def find_scans(
         Folder, relative to the root, that holds `*_tacs.tsv`; PET scans are then these tables, not images.
     participants, sessions : sequence of str, optional
         Labels to keep, with or without `sub-` and `ses-`.
+    nulled : (key, value), optional
+        Entity of metabolite-nulled spectra, which serve others and are left out.
 
     Returns
     -------
@@ -152,6 +155,7 @@ def find_scans(
     kept = select_labels(sessions, visits, prefix="ses-", kind="session label")
     found = [scan for person in people for scan in _scans_of(bids_dir, tacs_dir, person)]
     scans = [scan for scan in found if not sessions or scan.session_id in kept]
+    scans = [scan for scan in scans if nulled is None or nulled not in scan.entities or scan.modality != "mrs"]
     scans.sort(key=lambda scan: (scan.participant_id, scan.session_id, scan.modality, scan.name))
     _refuse_rivals(scans)
     return scans
@@ -205,10 +209,17 @@ def _is_ignored(path: Path, patterns: Sequence[str]) -> bool:
 
 
 def _refuse_rivals(scans: Sequence[Scan]) -> None:
-    """Two scans that would write the same row of the markers table are an error before anything runs."""
-    seen: dict[tuple[str, str, str, str], Scan] = {}
+    """Two scans that would write the same row of the markers table are an error before anything runs.
+
+    An edited and an unedited spectrum of one voxel have markers of their own; see `neurochem.study.mrs_pairs`.
+    """
+    seen: dict[tuple[str, ...], Scan] = {}
     for scan in scans:
-        key = (scan.participant_id, scan.session_id, scan.modality, dict(scan.entities).get("voi", ""))
+        key: tuple[str, ...] = (
+            scan.participant_id, scan.session_id, scan.modality, dict(scan.entities).get("voi", ""),
+        )  # fmt: skip
+        if key in seen and declares_edits(scan.path) != declares_edits(seen[key].path):
+            key = (*key, "the other of an edited and an unedited one")
         if key in seen:
             msg = (
                 f"{scan.path}: second {scan.modality} scan of {scan.participant_id} {scan.session_id} beside "
@@ -216,6 +227,51 @@ def _refuse_rivals(scans: Sequence[Scan]) -> None:
             )
             raise InputError(msg)
         seen[key] = scan
+
+
+def declares_edits(path: Path) -> bool:
+    """Say whether the header of a NIfTI-MRS file has a dimension of edit conditions, without reading its data."""
+    if not path.name.endswith(IMAGE_EXTENSIONS):
+        return False
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+
+    try:
+        extensions = nibabel.load(path).header.extensions  # type: ignore[attr-defined]  # NIfTI alone ends in .nii
+        return any(b"DIM_EDIT" in extension.content for extension in extensions)
+    except (ImageFileError, OSError, EOFError, ValueError):
+        # what is wrong with the file is said when it is read
+        return False
+
+
+def find_nulled(scan: Scan, entity: tuple[str, str]) -> Path:
+    """Return the metabolite-nulled spectrum of a scan's session and voxel.
+
+    Parameters
+    ----------
+    scan : Scan
+        The spectrum whose macromolecules it shows.
+    entity : (key, value)
+        What marks it, for example ("acq", "nulled").
+
+    Raises
+    ------
+    MissingFileError, InputError
+        If there is none, or several fit.
+    """
+    own = dict(scan.entities)
+    fitting = []
+    for path, suffix, extension in _named(sorted(scan.path.parent.glob("*_svs.nii*"))):
+        entities = parse_bids_name(path.name)[0]
+        same = all(entities.get(key, own.get(key)) == own.get(key) for key in ("sub", "ses", "voi"))
+        if suffix == "svs" and extension in IMAGE_EXTENSIONS and entities.get(entity[0]) == entity[1] and same:
+            fitting.append(path)
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = " and ".join(path.name for path in fitting)
+    found = f"both {listed} fit" if fitting else f"there is no *_{'-'.join(entity)}*_svs.nii.gz in {scan.path.parent}"
+    msg = f"{scan.path}: [mrs] nulled = '{'-'.join(entity)}', but {found}; one metabolite-nulled scan a voxel is needed"
+    raise (InputError if fitting else MissingFileError)(msg)
 
 
 def find_companion(scan: Scan, folder: Path, suffix: str, extensions: Sequence[str]) -> Path | None:

@@ -2,12 +2,13 @@
 
 import difflib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from neurochem.errors import ConfigError, MissingFileError
+from neurochem.study.mrs_config import METHODS, SPLITS, TARGETS, EditedConfig, MrsConfig
 
 CONFIG_FILE = "code/neurochem.toml"
 OUTCOME_TYPES = ("change", "percent_change", "percent_reduction", "response", "remission", "endpoint")
@@ -73,34 +74,6 @@ class PetConfig:
     threads: int | None = None
     pvc: str = ""
     pvc_fwhm_mm: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MrsConfig:
-    """How spectra are quantified.
-
-    Attributes
-    ----------
-    basis : str
-        Basis set (LCModel .BASIS), relative to the dataset.
-    metabolites : tuple of str
-        Concentrations that become markers; empty means all.
-    tissue : str
-        Table of grey-matter, white-matter and fluid fractions of each voxel, relative to the dataset.
-    ppm : tuple of float
-        Range of the fit.
-    relaxation : str
-        Name of a set of relaxation times; empty means the default of `neurochem.mrs.quantify`.
-    water_scale : float
-        What the water reference must be multiplied by where the scanner stored it on another scale than the data.
-    """
-
-    basis: str = ""
-    metabolites: tuple[str, ...] = ()
-    tissue: str = "derivatives/segmentation/tissue_fractions.tsv"
-    ppm: tuple[float, float] = (0.2, 4.2)
-    relaxation: str = ""
-    water_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,8 +244,17 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
     "mrs": (
         MrsConfig,
         {
-            "basis": _text, "metabolites": _texts, "tissue": _text, "ppm": _ppm_range, "relaxation": _text,
-            "water_scale": _positive,
+            "basis": _text, "metabolites": _texts, "tissue": _text, "tissue_maps": _texts, "anatomical": _truth,
+            "nulled": _text, "ppm": _ppm_range, "relaxation": _text, "water_scale": _positive,
+        },
+    ),
+    "mrs.edited": (
+        EditedConfig,
+        {
+            "basis": _text, "sequence": _one_of("mega-press", "mega-slaser", "hermes"), "te1_s": _positive,
+            "edit_on_ppm": _positive, "edit_off_ppm": _positive, "edit_pulse_s": _positive, "simulated": _texts,
+            "target": _one_of(*TARGETS), "method": _one_of(*METHODS), "macromolecules": _text, "split": _one_of(*SPLITS),
+            "metabolites": _texts, "ppm": _ppm_range,
         },
     ),
     "response": (
@@ -331,11 +313,12 @@ def parse_config(tables: Mapping[str, Any], *, where: str = "configuration") -> 
     >>> parse_config({"pet": {"model": "MRTM1"}}).pet.model
     'MRTM1'
     """
+    known = {name: entry for name, entry in _SCHEMA.items() if "." not in name}
     for name in tables:
-        if name not in _SCHEMA:
-            msg = f"{where}: table [{name}] is unknown{_nearest(name, _SCHEMA)}; allowed: {_listed(_SCHEMA)}"
+        if name not in known:
+            msg = f"{where}: table [{name}] is unknown{_nearest(name, known)}; allowed: {_listed(known)}"
             raise ConfigError(msg)
-    return Config(**{name: _parse_table(name, tables.get(name, {}), where) for name in _SCHEMA})
+    return Config(**{name: _parse_table(name, tables.get(name, {}), where) for name in known})
 
 
 def _parse_table(name: str, given: Any, where: str) -> Any:
@@ -344,9 +327,14 @@ def _parse_table(name: str, given: Any, where: str) -> Any:
         msg = f"{where}: {name} is {given!r}; it must be a table, written [{name}]"
         raise ConfigError(msg)
     values = {}
+    inner = {key.removeprefix(f"{name}.") for key in _SCHEMA if key.startswith(f"{name}.")}
     for key, value in given.items():
+        if key in inner:
+            values[key] = _parse_table(f"{name}.{key}", value, where)
+            continue
         if key not in checks:
-            msg = f"{where}: [{name}] key '{key}' is unknown{_nearest(key, checks)}; allowed: {_listed(checks)}"
+            known = [*checks, *inner]
+            msg = f"{where}: [{name}] key '{key}' is unknown{_nearest(key, known)}; allowed: {_listed(known)}"
             raise ConfigError(msg)
         try:
             values[key] = checks[key](value)
@@ -356,10 +344,10 @@ def _parse_table(name: str, given: Any, where: str) -> Any:
     return kind(**values)
 
 
-def _nearest(name: str, known: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
-def _listed(known: Mapping[str, Any]) -> str:
+def _listed(known: Iterable[str]) -> str:
     return ", ".join(known)

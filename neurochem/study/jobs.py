@@ -78,6 +78,8 @@ class Quantified:
         Entities of their files beside the scan's.
     sections : tuple of qc.Section
         Pictures that the page shows after the fits.
+    texts : mapping of str to str
+        Further files by name, such as the record of the steps.
     """
 
     results: FitResult | ResultSet
@@ -89,6 +91,7 @@ class Quantified:
     maps: "ParametricMaps | None" = None
     map_entities: Mapping[str, str] = field(default_factory=dict)
     sections: tuple[qc.Section, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ def write_scan(job: ScanJob, quantified: Quantified) -> list[Path]:
 def _write_files(job: ScanJob, quantified: Quantified, folder: Path) -> None:
     for table in quantified.tables:
         write_table(folder / table.file_name, table.rows, descriptions=table.descriptions, facts=table.facts)
+    for name, text in quantified.texts.items():
+        write_text(folder / name, text)
     results = quantified.results
     fits = [results] if isinstance(results, FitResult) else list(results.values())
     write_fits(folder / job.file_name(FIT_SUFFIX, ".json", **quantified.entities), fits)

@@ -1,21 +1,27 @@
-"""One spectrum: data, water reference, basis and tissue to concentrations."""
+"""One spectrum of a dataset: data, water reference, basis and tissue to concentrations."""
 
-import functools
-from collections.abc import Mapping
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from neurochem import mrs
-from neurochem.errors import ConfigError, FileFormatError, InputError, MissingFileError
+from neurochem import mrs, qc
+from neurochem.errors import ConfigError, InputError, MissingFileError
+from neurochem.mrs.voxel import load_image
 from neurochem.qc import judge
 from neurochem.results import FitResult
-from neurochem.study.bids import find_water
+from neurochem.study.bids import find_nulled, find_water
 from neurochem.study.config import CONFIG_FILE
-from neurochem.study.derivatives import CONCENTRATIONS_SUFFIX, read_rows
+from neurochem.study.derivatives import CONCENTRATIONS_SUFFIX
 from neurochem.study.jobs import Quantified, ScanJob, Table, marker_row, without_machine_paths
+from neurochem.study.mrs_analysis import Analysis, Choices, analyse
+from neurochem.study.mrs_edits import is_edited
+from neurochem.study.mrs_page import page_sections, scan_facts, tissue_words, voxel_section
+from neurochem.study.mrs_record import record_text, step_records
+from neurochem.study.mrs_tissue import VOXEL, VoxelTissue, find_t1w, scan_tissue, tissue_inputs
 
-VOXEL = "voxel"
-_FRACTIONS = ("gm", "wm", "csf")
+STEPS_SUFFIX = "steps"
+REPORT_SUFFIX = "mrsinmrs"
 _COLUMNS: dict[str, dict[str, Any]] = {
     "metabolite": {"Description": "Metabolite, or a total of several"},
     "value": {"Description": "Concentration"},
@@ -28,6 +34,22 @@ _COLUMNS: dict[str, dict[str, Any]] = {
 }
 
 
+def mrs_inputs(job: ScanJob) -> list[Path]:
+    """Return the files that a scan needs, whether they are there or not.
+
+    Raises
+    ------
+    MissingFileError, InputError
+        If water, tissue or the nulled scan cannot be found at all.
+    """
+    settings = job.config.mrs
+    bases = [job.bids_dir / name for name in (settings.basis,) if name]
+    nulled = _nulled_file(job) if settings.basis else None
+    water = find_water(job.bids_dir, job.scan)
+    tissue = tissue_inputs(job.bids_dir, job.scan, settings)
+    return [job.scan.path, water, *bases, *([nulled] if nulled else []), *tissue]
+
+
 def quantify_mrs(job: ScanJob) -> Quantified:
     """Return concentrations of one spectrum.
 
@@ -36,86 +58,112 @@ def quantify_mrs(job: ScanJob) -> Quantified:
     NeurochemError
         If the input cannot mean anything; a fit that goes badly is a flag instead.
     """
-    settings = job.config.mrs
-    if not settings.basis:
-        msg = (
-            f"{job.bids_dir / CONFIG_FILE}: [mrs] key 'basis' is missing, but {job.scan.path.name} is to be fitted; "
-            'name the basis set relative to the dataset, for example basis = "code/basis.BASIS"'
-        )
-        raise ConfigError(msg)
-    tissue = _tissue(job)
+    data = mrs.read(job.scan.path)
+    choices = _choices(job)
+    edited = is_edited(data, choices.edited.split)
+    if not edited and choices.basis is None:
+        raise ConfigError(choices.basis_missing)
+    tissue = scan_tissue(job.bids_dir, job.scan, job.config.mrs, data)
     water_file = find_water(job.bids_dir, job.scan)
-    basis = read_basis_once(job.bids_dir / settings.basis)
-    water = mrs.read(water_file)
-    clean = mrs.preprocess(mrs.read(job.scan.path), water=water)
-    fitted = mrs.fit(clean.spectrum, basis, ppm=settings.ppm, name=job.scan.label)
-    fit = mrs.quantify(
-        fitted,
-        water=clean.water or water,
-        tissue=tissue,
-        relaxation=settings.relaxation or "default",
-        water_scale=settings.water_scale,
-    )
-    fit = without_machine_paths(fit, job.bids_dir)
+    # a scan nulled without editing does not show the macromolecules of a difference
+    nulled = None if edited else _nulled_file(job)
+    done = analyse(
+        data, water=mrs.read(water_file), choices=choices, name=job.scan.label,
+        nulled=None if nulled is None else mrs.read(nulled),
+    )  # fmt: skip
+    done = replace(done, fit=_concentrated(job, done, tissue), basis=done.basis.removeprefix(f"{job.bids_dir}{os.sep}"))
+    report = done.report(page=job.page.name)
     region = dict(job.scan.entities).get("voi", VOXEL)
-    names = settings.metabolites or tuple(fit.estimates)
-    markers = [marker_row(job, fit, name, region) for name in names]
-    facts = _facts(fit, tissue)
+    names = _marker_names(job, done)
+    voxel = _voxel(job, data, tissue)
     return Quantified(
-        results=fit,
-        markers=markers,
-        tables=[_concentrations(job, fit, settings.basis)],
-        facts=facts,
+        results=done.fit,
+        markers=[marker_row(job, done.fit, name, region) for name in names],
+        tables=[_concentrations(job, done.fit, done.basis)],
+        facts=scan_facts(done, tissue),
         settings={
             "markers": list(names),
             "water reference": water_file.name,
-            "preprocessing": "; ".join(f"{step.name}: {step.what}" for step in clean.steps),
+            **({"nulled scan": nulled.name} if nulled else {}),
+            "basis set": done.basis,
+        },
+        sections=page_sections(done, voxel=[voxel], report=report),
+        texts={
+            job.file_name(STEPS_SUFFIX, ".json"): record_text(step_records(done, tissue=tissue)),
+            job.file_name(REPORT_SUFFIX, ".md"): report.to_markdown(),
         },
     )
 
 
-@functools.lru_cache(maxsize=4)
-def read_basis_once(path: Path) -> mrs.Basis:
-    """Return a basis set, read once a process."""
-    return mrs.read_basis(path)
-
-
-def _tissue(job: ScanJob) -> mrs.Tissue:
-    """Return the tissue fractions of the scan's voxel.
-
-    Raises
-    ------
-    MissingFileError, FileFormatError, InputError
-        If the table, one of its columns, or the row of the scan is missing, or a fraction is not a number.
-    """
-    file = job.bids_dir / job.config.mrs.tissue
-    if not file.is_file():
-        msg = f"{file}: no such file; [mrs] tissue names a table with participant_id, session_id, gm, wm, csf"
-        raise MissingFileError(msg)
-    rows = read_rows(file)
-    missing = [name for name in ("participant_id", *_FRACTIONS) if rows and name not in rows[0]]
-    if missing:
-        msg = f"{file}: column '{missing[0]}' is missing; the table needs participant_id, session_id, gm, wm, csf"
-        raise FileFormatError(msg)
-    own = [row for row in rows if _belongs(row, job)]
-    if len(own) != 1:
-        found = "no row" if not own else f"{len(own)} rows"
-        msg = f"{file}: {found} for {job.scan.participant_id} {job.scan.session_or_missing}; give one row a spectrum"
-        raise InputError(msg)
-    try:
-        return mrs.Tissue(**{name: float(own[0][name]) for name in _FRACTIONS})
-    except ValueError as error:
-        msg = f"{file}: {job.scan.participant_id} {job.scan.session_or_missing}: {error}"
-        raise InputError(msg) from error
-
-
-def _belongs(row: Mapping[str, str], job: ScanJob) -> bool:
-    voi = dict(job.scan.entities).get("voi", VOXEL)
-    return (
-        row["participant_id"] == job.scan.participant_id
-        and row.get("session_id", job.scan.session_or_missing) == job.scan.session_or_missing
-        and row.get("voi", voi) == voi
+def _choices(job: ScanJob) -> Choices:
+    settings = job.config.mrs
+    missing = (
+        f"{job.bids_dir / CONFIG_FILE}: [mrs] key 'basis' is missing, but {job.scan.path.name} is to be fitted; "
+        'name the basis set relative to the dataset, for example basis = "code/basis.BASIS"'
     )
+    edited = settings.edited
+    return Choices(
+        job.bids_dir / settings.basis if settings.basis else None, missing, edited,
+        edited_basis=job.bids_dir / edited.basis if edited.basis else None, ppm=settings.ppm,
+    )  # fmt: skip
+
+
+def _nulled_file(job: ScanJob) -> Path | None:
+    """Return the metabolite-nulled scan of a spectrum, or None where none is asked for."""
+    settings = job.config.mrs
+    if not settings.nulled:
+        return None
+    entity = settings.nulled_entity
+    if entity is not None:
+        return find_nulled(job.scan, entity)
+    file = job.bids_dir / settings.nulled
+    if not file.is_file():
+        msg = (
+            f"{file}: no such file; [mrs] nulled names a metabolite-nulled scan relative to the dataset, or the BIDS entity "
+            'that marks one in each session, for example nulled = "acq-nulled"'
+        )
+        raise MissingFileError(msg)
+    return file
+
+
+def _concentrated(job: ScanJob, done: Analysis, tissue: VoxelTissue) -> FitResult:
+    settings = job.config.mrs
+    water = done.clean.water
+    assert water is not None
+    fit = mrs.quantify(
+        done.fit, water=water, tissue=tissue.tissue, relaxation=settings.relaxation or "default",
+        water_scale=settings.water_scale,
+    )  # fmt: skip
+    return without_machine_paths(fit, job.bids_dir)
+
+
+def _marker_names(job: ScanJob, done: Analysis) -> tuple[str, ...]:
+    """Return the names of the estimates that become markers."""
+    settings = job.config.mrs
+    edited = done.edited is not None
+    wanted = settings.edited.metabolites if edited else settings.metabolites
+    return wanted or tuple(done.fit.estimates)
+
+
+def _voxel(job: ScanJob, data: mrs.Acquisition, tissue: VoxelTissue) -> qc.Section:
+    """Return what the page says of the voxel, with its place where there is a T1w image; a picture that cannot be is words."""
+    lines = [tissue_words(tissue)]
+    settings = job.config.mrs
+    if not settings.anatomical:
+        return qc.Section("Voxel", lines)
+    folders = [job.bids_dir, *(job.bids_dir / name for name in settings.tissue_maps)]
+    t1w = find_t1w(folders, job.scan)
+    if t1w is None:
+        where = f"of {' '.join(filter(None, (job.scan.participant_id, job.scan.session_id)))}"
+        return qc.Section("Voxel", [*lines, f"Not drawn: there is no T1w image {where} (anat/*_T1w.nii.gz)."])
+    name = str(t1w.relative_to(job.bids_dir)) if t1w.is_relative_to(job.bids_dir) else t1w.name
+    if job.scan.session_id and f"ses-{dict(job.scan.entities)['ses']}" not in t1w.parts:
+        lines.append(f"{name} is not of this session: the outline is right only where both were brought together.")
+    try:
+        image = load_image(t1w)
+        return voxel_section(mrs.voxel_mask(data, image), image, lines=lines, name=name)
+    except InputError as error:
+        return qc.Section("Voxel", [*lines, f"Not drawn on {name}: {str(error).replace(f'{job.bids_dir}/', '')}"])
 
 
 def _concentrations(job: ScanJob, fit: FitResult, basis: str) -> Table:
@@ -132,12 +180,3 @@ def _concentrations(job: ScanJob, fit: FitResult, basis: str) -> Table:
         )  # fmt: skip
     facts = {"ModelName": fit.model, "Basis": basis, "Settings": dict(fit.settings)}
     return Table(job.file_name(CONCENTRATIONS_SUFFIX, ".tsv"), rows, _COLUMNS, facts)
-
-
-def _facts(fit: FitResult, tissue: mrs.Tissue) -> dict[str, str]:
-    facts = {"model": f"{fit.model} (linear combination of basis spectra)"}
-    for name, text, unit in (("snr", "SNR", ""), ("fwhm_hz", "line width", " Hz"), ("fqn", "residual over noise", "")):
-        if name in fit.diagnostics:
-            facts[text] = f"{fit.diagnostics[name]:.3g}{unit}"
-    facts["voxel"] = f"grey {tissue.gm:.2f}, white {tissue.wm:.2f}, fluid {tissue.csf:.2f}"
-    return facts

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from neurochem.errors import ConfigError, InputError, MissingFileError, unknown_name
 from neurochem.naming import MARKERS_FILE, sidecar_path
-from neurochem.study.bids import LABELS_FILE, Scan, find_scans, find_segmentation, find_water
+from neurochem.study.bids import LABELS_FILE, Scan, find_scans, find_segmentation
 from neurochem.study.config import Config, PetConfig
 from neurochem.study.derivatives import dataset_name, merge_markers, write_dataset_files
 from neurochem.study.engines import map_jobs
 from neurochem.study.index import write_index
 from neurochem.study.jobs import ScanJob, ScanOutcome, process_scan
+from neurochem.study.mrs_config import check_mrs_config
+from neurochem.study.mrs_pairs import check_mrs_pairs
 from neurochem.study.provenance import command_text, write_provenance
 from neurochem.study.scans import write_scans
 
@@ -58,7 +60,11 @@ def plan_participants(
     bids, out = Path(bids_dir), Path(out_dir)
     check_folders(bids, out)
     _check_image_choices(config.pet)
-    scans = find_scans(bids, tacs=config.pet.tacs, participants=participants, sessions=sessions)
+    check_mrs_config(config.mrs)
+    scans = find_scans(
+        bids, tacs=config.pet.tacs, participants=participants, sessions=sessions, nulled=config.mrs.nulled_entity
+    )
+    check_mrs_pairs(scans, config.mrs)
     if not scans:
         msg = f"{bids}: no scan (*_pet.nii.gz, *_svs.nii.gz) for the labels chosen; check the folders pet and mrs"
         raise InputError(msg)
@@ -139,9 +145,9 @@ def describe_job(job: ScanJob) -> str:
 
 def _inputs(scan: Scan, job: ScanJob) -> list[Path]:
     if scan.modality == "mrs":
-        settings = job.config.mrs
-        named = [job.bids_dir / settings.basis, job.bids_dir / settings.tissue]
-        return [scan.path, find_water(job.bids_dir, scan), *named]
+        from neurochem.study.mrs_scan import mrs_inputs
+
+        return mrs_inputs(job)
     if job.config.pet.tacs:
         return [scan.path]
     return [scan.path, sidecar_path(scan.path), *find_segmentation(job.bids_dir, scan, job.config.pet.segmentation)]

@@ -58,7 +58,9 @@ def test_every_scan_has_its_tables_fits_and_page(done):
         "model-SRTM_fit.json", "markers.tsv", "pet.html",
     }  # fmt: skip
     mrs = {path.name.removeprefix("sub-01_ses-baseline_") for path in (done / "sub-01/ses-baseline/mrs").iterdir()}
-    assert mrs == {"conc.tsv", "conc.json", "fit.json", "markers.tsv", "mrs.html"}
+    assert mrs == {
+        "conc.tsv", "conc.json", "fit.json", "markers.tsv", "mrs.html", "steps.json", "mrsinmrs.md",
+    }  # fmt: skip
 
 
 def test_tables_agree_with_the_saved_fits(done):
