@@ -11,14 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurochem.response.measurement_error.logistic_normal import LogProbability, log_probability
+from neurochem.response.measurement_error.newton import IntArray, Place, climb
 from neurochem.response.measurement_error.structural import inverses
 from neurochem.units import BoolArray, FloatArray
-
-_STEPS = 200
-_ENOUGH, _LEVEL = 1e-11, 1e-9
-_FIRST_DAMPING, _MOST_DAMPING = 1e-3, 1e12
-# A slope of this size, in log-odds per SD of the marker, has no maximum to go to: the search ends.
-_STEEPEST = 1e3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +38,13 @@ class BinaryCohorts:
     terms: FloatArray
     present: FloatArray
 
-    def chosen(self, rows: BoolArray | FloatArray) -> "BinaryCohorts":
+    def chosen(self, rows: BoolArray | FloatArray | IntArray) -> "BinaryCohorts":
         """Return some of the cohorts."""
         return BinaryCohorts(*(getattr(self, name)[rows] for name in self.__slots__))
+
+    def evaluate(self, values: FloatArray) -> Place:
+        """Return likelihood and derivatives for every cohort."""
+        return evaluate(self, values)
 
     @property
     def people(self) -> FloatArray:
@@ -85,29 +84,7 @@ class Layout:
         return values[:, :p], values[:, p : p * (1 + q)].reshape(-1, q, p), values[:, p * (1 + q) : first], factor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BinaryState:
-    """Parameters, log-likelihood, gradient and minus the second derivatives, a row a cohort."""
-
-    values: FloatArray
-    height: FloatArray
-    pull: FloatArray
-    bend: FloatArray
-
-    def chosen(self, rows: BoolArray | FloatArray) -> "BinaryState":
-        """Return some of the cohorts."""
-        return BinaryState(*(getattr(self, name)[rows] for name in self.__slots__))
-
-    def merged(self, other: "BinaryState", rows: BoolArray) -> "BinaryState":
-        """Return the state with some cohorts taken from another one."""
-        parts = []
-        for name in self.__slots__:
-            mine, theirs = getattr(self, name), getattr(other, name)
-            parts.append(np.where(rows.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine))
-        return BinaryState(*parts)
-
-
-def evaluate(cohorts: BinaryCohorts, values: FloatArray) -> BinaryState:
+def evaluate(cohorts: BinaryCohorts, values: FloatArray) -> Place:
     """Return likelihood and derivatives for every cohort."""
     layout, terms, present = cohorts.layout, cohorts.terms, cohorts.present
     count, (p, q) = len(values), (layout.columns, layout.markers)
@@ -125,7 +102,7 @@ def evaluate(cohorts: BinaryCohorts, values: FloatArray) -> BinaryState:
         hessian[:, rows, p * linear :] = turned @ bend[..., i, linear:]
         hessian[:, p * linear :, rows] = hessian[:, rows, p * linear :].swapaxes(1, 2)
     hessian[:, p * linear :, p * linear :] = bend[..., linear:, linear:].sum(axis=1)
-    return BinaryState(values, np.sum(height * present, axis=1), gradient, -hessian)
+    return Place(values, np.sum(height * present, axis=1), gradient, -hessian)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,45 +214,11 @@ def start(cohorts: BinaryCohorts) -> FloatArray:
     return np.concatenate([straight, np.zeros((len(found), cohorts.layout.markers)), triangle], axis=1)
 
 
-def maximise(cohorts: BinaryCohorts, values: FloatArray, *, slope: FloatArray | None = None) -> BinaryState:
+def maximise(cohorts: BinaryCohorts, values: FloatArray, *, slope: FloatArray | None = None) -> Place:
     """Climb to the maximum of the likelihood, the slope held where it is given, by damped Newton steps."""
+    which = cohorts.layout.slope
+    if slope is None:
+        return climb(cohorts, values, steep=(which,))
     values = values.copy()
-    held = cohorts.layout.slope if slope is not None else None
-    if slope is not None:
-        values[:, held] = slope
-    state = evaluate(cohorts, values)
-    damping = np.full(len(values), _FIRST_DAMPING)
-    searching = np.ones(len(values), dtype=bool)
-    for _ in range(_STEPS):
-        index = np.flatnonzero(searching)
-        if not index.size:
-            break
-        part, now = cohorts.chosen(searching), state.chosen(searching)
-        move, gain = _step(now, part.people, damping[index], held)
-        done = (gain < _ENOUGH) | (np.abs(now.values[:, cohorts.layout.slope]) > _STEEPEST)
-        trial = evaluate(part, now.values + move)
-        # the last step is too short to be judged by the likelihood, and takes the error from 1e-6 to rounding
-        better = (trial.height > now.height) | (done & (trial.height > now.height - _LEVEL))
-        merged = now.merged(trial, better)
-        for name in BinaryState.__slots__:
-            getattr(state, name)[index] = getattr(merged, name)
-        damping[index] = np.where(better, 0.2 * damping[index], 5.0 * damping[index])
-        searching[index[done | (damping[index] > _MOST_DAMPING)]] = False
-    return state
-
-
-def _step(
-    state: BinaryState, people: FloatArray, damping: FloatArray, held: int | None
-) -> tuple[FloatArray, FloatArray]:
-    """Return the next step and what is left to gain."""
-    pull, bend = state.pull.copy(), state.bend.copy()
-    if held is not None:
-        pull[:, held] = 0.0
-        bend[:, held, :] = bend[:, :, held] = 0.0
-        bend[:, held, held] = 1.0
-    values, vectors = np.linalg.eigh(bend)
-    # up along every axis: where the likelihood bends upwards its curvature is taken by size
-    steepness = np.abs(values) + 1e-8 * people[:, None]
-    along = np.einsum("bkj,bk->bj", vectors, pull)
-    gain = np.sum(along**2 / steepness, axis=1)
-    return np.einsum("bkj,bj->bk", vectors, along / (steepness + (damping * people)[:, None])), gain
+    values[:, which] = slope
+    return climb(cohorts, values, held=np.full(len(values), which), steep=(which,))

@@ -1,23 +1,17 @@
 """Maximum likelihood of a yes-or-no outcome on markers whose errors are known."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurochem.response.measurement_error.binary_structural import (
-    BinaryCohorts,
-    BinaryState,
-    maximise,
-    start,
-)
+from neurochem.response.measurement_error.binary_structural import BinaryCohorts, maximise, start
+from neurochem.response.measurement_error.newton import IntArray, Place
 from neurochem.response.measurement_error.noisy_data import Problem
 from neurochem.units import BoolArray, FloatArray
 
-IntArray = NDArray[np.intp]
 # Log-odds per SD of the marker beyond which a slope is as good as endless.
 _ENDLESS = 200.0
 
 
-def best(cohorts: BinaryCohorts, *, slope: FloatArray | None = None) -> BinaryState:
+def best(cohorts: BinaryCohorts, *, slope: FloatArray | None = None) -> Place:
     """Return the highest maximum found from two starts, one from moments and one in which most of the spread is noise."""
     found, other = (maximise(cohorts, values, slope=slope) for values in _starts(cohorts))
     return found.merged(other, other.height > found.height)
@@ -30,7 +24,7 @@ def _starts(cohorts: BinaryCohorts) -> tuple[FloatArray, FloatArray]:
     return first, second
 
 
-def profile_drop(cohorts: BinaryCohorts, slope: FloatArray, state: BinaryState) -> FloatArray:
+def profile_drop(cohorts: BinaryCohorts, slope: FloatArray, state: Place) -> FloatArray:
     """Return twice the fall of the log-likelihood from its maximum to where the slope is held, shape (B,)."""
     held = np.asarray(slope, dtype=float)
     height = np.maximum(best(cohorts, slope=held).height, maximise(cohorts, state.values, slope=held).height)
@@ -91,8 +85,7 @@ class BinaryLikelihood:
 
     def coefficients(self) -> tuple[FloatArray, FloatArray]:
         """Return slope, intercept and covariates in the order of the design, and their covariance."""
-        values, vectors = np.linalg.eigh(self._state.bend[0])
-        covariance = (vectors / np.maximum(values, 1e-12)) @ vectors.T
+        covariance = self._state.covariance[0]
         found = self._readable(self._state.values)[0]
         steps = np.eye(self._state.values.shape[1])
         # linear but for the products of shift and slope, which are linear too: unit steps give the derivative

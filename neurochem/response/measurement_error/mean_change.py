@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from neurochem.errors import InputError
 from neurochem.response.design_columns import as_vector
+from neurochem.response.normal_effects import NormalEffects
 from neurochem.results import Estimate, FitResult
-from neurochem.units import FloatArray
 
 
 def mean_with_errors(values: ArrayLike, stderr: ArrayLike, *, unit: str = "") -> FitResult:
@@ -53,7 +53,7 @@ def mean_with_errors(values: ArrayLike, stderr: ArrayLike, *, unit: str = "") ->
     centre = float(fixed @ found / fixed.sum())
     q = float(fixed @ (found - centre) ** 2)
     moments = max(0.0, (q - found.size + 1) / float(fixed.sum() - (fixed @ fixed) / fixed.sum()))
-    tau2 = _reml(found, variance)
+    tau2 = NormalEffects.independent(found, variance).restricted_tau2()
     weight = 1.0 / (tau2 + variance)
     mean = float(weight @ found / weight.sum())
     plain = 1.0 / math.sqrt(float(weight.sum()))
@@ -76,28 +76,3 @@ def mean_with_errors(values: ArrayLike, stderr: ArrayLike, *, unit: str = "") ->
             "p_value": float(2.0 * special.stdtr(found.size - 1, -abs(mean / adjusted))) if adjusted else math.nan,
         },
     )  # fmt: skip
-
-
-def _reml(values: FloatArray, variance: FloatArray) -> float:
-    """Return the variance between people that the restricted likelihood prefers."""
-
-    def fall(tau2: float) -> float:
-        weight = 1.0 / (tau2 + variance)
-        mean = weight @ values / weight.sum()
-        return 0.5 * float(-np.log(weight).sum() + np.log(weight.sum()) + weight @ (values - mean) ** 2)
-
-    def slope(tau2: float) -> float:
-        weight = 1.0 / (tau2 + variance)
-        mean = weight @ values / weight.sum()
-        return float(weight.sum() - weight @ weight / weight.sum() - weight**2 @ (values - mean) ** 2)
-
-    far = 10.0 * float(values.var(ddof=1)) + float(variance.max())
-    # the likelihood may have several stationary places: a grid finds the region of the highest
-    grid = np.append(0.0, np.geomspace(1e-8, 1.0, 200) * far)
-    heights = np.array([fall(tau2) for tau2 in grid])
-    best = int(np.argmin(heights))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)]
-    if slope(low) * slope(high) > 0.0:
-        return float(grid[best])
-    root = float(optimize.brentq(slope, low, high, xtol=1e-16, rtol=1e-14))
-    return root if fall(root) <= heights[best] else float(grid[best])

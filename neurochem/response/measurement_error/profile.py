@@ -78,24 +78,58 @@ def limits(
     array, shape (k, 2)
         Lower and upper ends; infinite where the likelihood never falls so far.
     """
+    count = len(drops)
+    return limits_of_many(
+        lambda slopes, _: heights(slopes), peak=np.full(count, peak), centre=np.full(count, centre),
+        step=np.full(count, step), drops=drops, open_heights=np.tile(open_heights, (count, 1)),
+    )  # fmt: skip
+
+
+def limits_of_many(
+    heights: Callable[[FloatArray, IntArray], FloatArray],
+    *,
+    peak: FloatArray,
+    centre: FloatArray,
+    step: FloatArray,
+    drops: FloatArray,
+    open_heights: FloatArray,
+) -> FloatArray:
+    """Return the ends of the intervals around several estimates, searched for together.
+
+    Parameters
+    ----------
+    heights : callable
+        Profile log-likelihood at values (m,) of the estimates whose indices (m,) come with them.
+    peak, centre, step, drops : array, shape (k,)
+        As for `limits`, one an estimate.
+    open_heights : array, shape (k, 2)
+        Log-likelihood that minus and plus infinity tend to.
+
+    Returns
+    -------
+    array, shape (k, 2)
+        Lower and upper ends; infinite where the likelihood never falls so far.
+    """
     target = np.repeat(np.sqrt(drops), 2)
     side = np.tile([-1.0, 1.0], len(drops))
+    middle, pace, top = np.repeat(centre, 2), np.repeat(step, 2), np.repeat(peak, 2)
 
     def excess(slopes: FloatArray, chosen: IntArray) -> FloatArray:
-        return np.sqrt(np.maximum(2.0 * (peak - heights(slopes)), 0.0)) - target[chosen]
+        fall = 2.0 * (top[chosen] - heights(slopes, chosen // 2))
+        return np.sqrt(np.maximum(fall, 0.0)) - target[chosen]
 
-    inner, outer = np.full(side.shape, centre), centre + side * step * target
+    inner, outer = middle.copy(), middle + side * pace * target
     low, high = -target, np.full(side.shape, np.nan)
-    waiting = np.flatnonzero(2.0 * (peak - np.tile(open_heights, len(drops))) > target**2)
+    waiting = np.flatnonzero(2.0 * (top - open_heights.ravel()) > target**2)
     while waiting.size:
         found = excess(outer[waiting], waiting)
         high[waiting] = found
         short = found < 0.0
         inner[waiting[short]], low[waiting[short]] = outer[waiting[short]], found[short]
         waiting = waiting[short]
-        outer[waiting] = centre + 2.0 * (outer[waiting] - centre)
-        waiting = waiting[np.abs(outer[waiting] - centre) < _REACH * step]
-    ends = _roots(excess, (inner, low), (outer, high), step)
+        outer[waiting] = middle[waiting] + 2.0 * (outer[waiting] - middle[waiting])
+        waiting = waiting[np.abs(outer[waiting] - middle[waiting]) < _REACH * pace[waiting]]
+    ends = _roots(excess, (inner, low), (outer, high), pace)
     ends[~(high >= 0.0)] = side[~(high >= 0.0)] * np.inf
     return ends.reshape(-1, 2)
 
@@ -104,7 +138,7 @@ def _roots(
     excess: Callable[[FloatArray, IntArray], FloatArray],
     inner: tuple[FloatArray, FloatArray],
     outer: tuple[FloatArray, FloatArray],
-    step: float,
+    step: FloatArray,
 ) -> FloatArray:
     """Return the zero between each inner and outer place by regula falsi, a stale end lowered (Anderson and Bjorck)."""
     ends = np.stack([np.stack(inner), np.stack(outer)])  # (end, place or value, target)
@@ -126,5 +160,5 @@ def _roots(
         ends[1 - new, 1, i] *= lower
         ends[new, 0, i], ends[new, 1, i] = root[i], found
         last[i] = new
-        waiting = i[(np.abs(found) > _CLOSE) & (np.abs(ends[1, 0, i] - ends[0, 0, i]) > _CLOSE * step)]
+        waiting = i[(np.abs(found) > _CLOSE) & (np.abs(ends[1, 0, i] - ends[0, 0, i]) > _CLOSE * step[i])]
     return root
