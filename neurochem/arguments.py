@@ -91,7 +91,25 @@ def is_numeric_array(value: Any) -> bool:
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "biuf"
     try:
-        return np.asarray(value).dtype.kind in "biuf" or np.asarray(value, dtype=float).dtype.kind == "f"
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and not any(isinstance(item, str | bytes) for item in array.ravel()):
+            # None and decimal fractions become floats; whatever does not, raises
+            array = array.astype(float)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return array.dtype.kind in "biuf"
+
+
+def is_complex_array(value: Any) -> bool:
+    """Say whether a value becomes an array of complex numbers: no text, no ragged lists, no objects."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "biufc"
+    if is_numeric_array(value):
+        return True
+    if value is None or isinstance(value, str | bytes | Mapping | set):
+        return False
+    try:
+        return np.asarray(value).dtype.kind == "c"
     except (TypeError, ValueError, OverflowError):
         return False
 
@@ -226,7 +244,7 @@ def _container(annotation: Any) -> Kind | None:
     if origin is Literal:
         return Kind(lambda value: isinstance(value, str) and value in parts, " or ".join(map(repr, parts)))
     if origin is np.ndarray:
-        return _NUMBERS
+        return _COMPLEX if "complex" in str(parts) else _NUMBERS
     if not isinstance(origin, type) or origin is Callable:
         return Kind(callable, "a function") if origin is Callable else None
     if issubclass(origin, Mapping) and (parts or origin in (Mapping, dict)):
@@ -291,6 +309,7 @@ def _listed(value: Any) -> bool:
 _MADE_BY: dict[type, str] = {np.random.Generator: "give a numpy Generator, for example np.random.default_rng(1)"}
 _ANYTHING = Kind(lambda _: True, "anything")
 _NUMBERS = Kind(is_numeric_array, "an array of numbers")
+_COMPLEX = Kind(is_complex_array, "an array of complex numbers")
 _SIMPLE: dict[Any, Kind] = {
     None: Kind(lambda value: value is None, "None"),
     NoneType: Kind(lambda value: value is None, "None"),

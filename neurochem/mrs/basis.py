@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import BasisMismatchError, InputError, unknown_name
 from neurochem.mrs import basis_changes as changes
 from neurochem.mrs.basis_match import mismatches
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from neurochem.mrs.basis_check import BasisCheck
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class Basis:
     """FIDs of the metabolites (and macromolecules) that a spectrum is made of.
@@ -124,6 +126,7 @@ class Basis:
         """Which elements are macromolecules, shape (n_elements,)."""
         return np.array([name in self.macromolecules for name in self.names])
 
+    @checked_arguments
     def select(self, names: Sequence[str]) -> "Basis":
         """Return a basis of some of the elements, in the order given."""
         fids = np.array([self[name] for name in names])
@@ -131,11 +134,13 @@ class Basis:
         broad = [name for name in kept if name in self.macromolecules]
         return replace(self, names=kept, fids=fids, macromolecules=broad)
 
+    @checked_arguments
     def keep(self, *names: str) -> "Basis":
         """Return a basis of the elements named, in the order of this basis."""
         wanted = [known.casefold() for known in self.select(names).names]
         return self.select([known for known in self.names if known.casefold() in wanted])
 
+    @checked_arguments
     def drop(self, *names: str) -> "Basis":
         """Return a basis without the elements named.
 
@@ -153,6 +158,7 @@ class Basis:
             raise InputError(msg)
         return self.select(left)
 
+    @checked_arguments
     def renamed(self, names: Mapping[str, str]) -> "Basis":
         """Return a basis with other names, {old: new}; elements not named keep theirs."""
         new = {self.select([old]).names[0]: str(name) for old, name in names.items()}
@@ -162,6 +168,7 @@ class Basis:
             macromolecules=[new.get(name, name) for name in self.macromolecules],
         )
 
+    @checked_arguments
     def joined(self, names: Sequence[str], fids: ComplexArray, *, macromolecules: Sequence[str] = ()) -> "Basis":
         """Return a basis with more elements, given as FIDs of the same sampling, reference and scale."""
         return replace(
@@ -171,14 +178,17 @@ class Basis:
             macromolecules=(*self.macromolecules, *macromolecules),
         )
 
+    @checked_arguments
     def with_elements(self, other: "Basis", *, allow_mismatch: bool = False) -> "Basis":
         """Return a basis with the elements of another appended; see `neurochem.mrs.basis_changes.with_elements`."""
         return changes.with_elements(self, other, allow_mismatch=allow_mismatch)
 
+    @checked_arguments
     def resampled(self, dwell_s: float, *, points: int | None = None) -> "Basis":
         """Return the basis at another sampling; see `neurochem.mrs.basis_changes.resampled`."""
         return changes.resampled(self, dwell_s, points=points)
 
+    @checked_arguments
     def shifted(self, *, ppm: float | None = None, hz: float | None = None, names: Sequence[str] = ()) -> "Basis":
         """Return the basis with its lines moved; see `neurochem.mrs.basis_changes.shifted`."""
         return changes.shifted(self, ppm=ppm, hz=hz, names=names)
@@ -187,14 +197,17 @@ class Basis:
         """Return the basis mirrored about its reference: what a file in the opposite sign convention needs."""
         return replace(self, fids=np.conj(self.fids))
 
+    @checked_arguments
     def rescaled(self, factor: float) -> "Basis":
         """Return the basis in another unit: FIDs and `proton_amplitude` times a factor, so concentrations stay."""
         return changes.rescaled(self, factor)
 
+    @checked_arguments
     def broadened(self, *, lorentz_hz: float = 0.0, gauss_hz: float = 0.0) -> "Basis":
         """Return the basis with every line broadened; see `neurochem.mrs.basis_changes.broadened`."""
         return changes.broadened(self, lorentz_hz=lorentz_hz, gauss_hz=gauss_hz)
 
+    @checked_arguments
     def matched(self, spectrum: Spectrum, *, allow_mismatch: bool = False) -> ComplexArray:
         """Return the FIDs with the sampling and reference of a spectrum, shape (n_elements, spectrum.points).
 
@@ -217,6 +230,7 @@ class Basis:
             fids = fids * np.exp(2j * np.pi * offset_hz * spectrum.time_s)
         return fids
 
+    @checked_arguments
     def matches(self, spectrum: Spectrum, *, allow_mismatch: bool = False) -> bool:
         """Return True, or refuse a spectrum that the basis does not fit, as `fit` does.
 
@@ -238,6 +252,7 @@ class Basis:
             raise BasisMismatchError(reasons[0])
         return True
 
+    @checked_arguments
     def mismatches(self, spectrum: Spectrum, *, allow_mismatch: bool = False) -> tuple[str, ...]:
         """Return why the basis does not fit a spectrum, one sentence a reason; empty where it does."""
         return mismatches(self, spectrum, allow_mismatch=allow_mismatch)

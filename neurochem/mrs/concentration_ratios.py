@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.mrs.outcome import TOTALS
 from neurochem.quality import Flag
@@ -17,6 +18,7 @@ _LEAST_DIVISOR = 3.0
 _NORMAL_95 = 1.959963984540054
 
 
+@checked_arguments
 def concentration_ratios(fit: FitResult, reference: str = "tCr", names: Sequence[str] | None = None) -> FitResult:
     """Return the ratios of estimates to a reference.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.options import FitOptions
@@ -20,6 +21,7 @@ from neurochem.solve.threads import one_library_thread
 from neurochem.units import ComplexArray
 
 
+@checked_arguments
 def fit(  # noqa: PLR0913 - keywords of one analysis
     spectrum: Spectrum | Acquisition,
     basis: Basis,

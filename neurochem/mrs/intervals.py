@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import optimize, special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.fit import hopeless, matched
@@ -27,6 +28,7 @@ _FEWEST_REPLICATES = 50
 _HOLD, _FARTHEST = 0.01, 40.0
 
 
+@checked_arguments
 def correlation(fit: FitResult) -> "pd.DataFrame":
     """Return the correlation matrix of the amplitudes of a fit.
 
@@ -67,6 +69,7 @@ def optimum(
     return setup, search(setup, options)
 
 
+@checked_arguments
 def profile_interval(
     spectrum: Spectrum | Acquisition,
     basis: Basis,
@@ -164,6 +167,7 @@ class _Profile:
         return self.centre + side * float(optimize.brentq(excess, near, far, xtol=1e-2 * self.spread))
 
 
+@checked_arguments
 def bootstrap(
     spectrum: Spectrum | Acquisition,
     basis: Basis,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, MissingFileError, NeurochemWarning
 from neurochem.mrs.spectra import TIME, Acquisition
 from neurochem.units import ComplexArray
@@ -81,6 +82,7 @@ def _complex_values(body: str, path: Path, where: str, count: int | None = None)
     return values[0::2] + 1j * values[1::2]
 
 
+@checked_arguments
 def read_raw(
     path: str | Path,
     *,

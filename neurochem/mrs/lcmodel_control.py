@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError, NeurochemWarning, UnknownNameError
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis
@@ -42,6 +43,7 @@ class ControlRecord:
     text: str
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class LCModelControl:
     """Options that LCModel's control parameters became.
@@ -150,6 +152,7 @@ class LCModelControl:
         return found
 
 
+@checked_arguments
 def lcmodel_options(*, ignore: Iterable[str] = (), **parameters: Any) -> LCModelControl:
     """Return the options of a fit that LCModel's control parameters stand for.
 
@@ -193,6 +196,7 @@ def lcmodel_options(*, ignore: Iterable[str] = (), **parameters: Any) -> LCModel
     return _control(given, tuple(ignore), source="", folder=None, others=())
 
 
+@checked_arguments
 def read_lcmodel_control(path: str | Path, *, ignore: Iterable[str] = ()) -> LCModelControl:
     """Read an LCModel control file: a namelist $LCMODL ... $END.
 

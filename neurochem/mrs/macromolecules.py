@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.lineshape import gauss_variance
@@ -53,6 +54,7 @@ class _Grid:
         return np.arange(self.points, dtype=float) * self.dwell_s
 
 
+@checked_arguments
 def macromolecules(
     name: str = DEFAULT_SET,
     *,
@@ -113,6 +115,7 @@ def macromolecules(
     )  # fmt: skip
 
 
+@checked_arguments
 def macromolecule_ratios(name: str = DEFAULT_SET, model: str = "soft") -> tuple[RatioPrior, ...]:
     """Return the ratios that a set comes with, between amplitudes of its grouped elements.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import ConfigError, InputError
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.intervals import optimum
@@ -25,6 +26,7 @@ _FEWEST_STEPS = 100
 _SPREAD = 0.5
 
 
+@checked_arguments
 def sample(
     spectrum: Spectrum | Acquisition,
     basis: Basis,

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from neurochem.errors import FileFormatError, InputError
+from neurochem.arguments import checked_arguments
+from neurochem.errors import FileFormatError, InputError, unknown_name
 from neurochem.mrs.spectra import DYNAMIC, TIME, Acquisition, Spectrum
 from neurochem.naming import write_via
 from neurochem.units import to_seconds
@@ -181,6 +182,7 @@ def read_nifti_mrs(path: Path) -> Acquisition:
         raise FileFormatError(msg) from error
 
 
+@checked_arguments
 def write(data: Spectrum | Acquisition, path: str | Path, *, header: Mapping[str, Any] | None = None) -> Path:
     """Write NIfTI-MRS; the same input gives the same bytes.
 
@@ -216,6 +218,7 @@ def write(data: Spectrum | Acquisition, path: str | Path, *, header: Mapping[str
 
 def _nifti_bytes(data: Spectrum | Acquisition, extra: dict[str, Any]) -> bytes:
     from nifti_mrs.create_nmrs import gen_nifti_mrs_hdr_ext
+    from nifti_mrs.definitions import standard_defined
     from nifti_mrs.hdr_ext import Hdr_Ext
 
     values, tags = _storage_layout(data)
@@ -225,6 +228,8 @@ def _nifti_bytes(data: Spectrum | Acquisition, extra: dict[str, Any]) -> bytes:
         extension.set_dim_info(index, tag, hdr=dict(entry) or None)
     known = {"EchoTime": data.echo_time_s, "RepetitionTime": data.repetition_time_s}
     for key, value in {**{k: v for k, v in known.items() if v is not None}, **extra}.items():
+        if key not in standard_defined:
+            raise unknown_name(key, standard_defined, kind="header field of NIfTI-MRS")
         extension.set_standard_def(key, value)
     place = data.header.get("affine") if isinstance(data, Acquisition) else None
     affine = None if place is None else np.array(place)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.lineshape import gauss_fwhm, gauss_variance
@@ -43,6 +44,7 @@ class MeasuredLine:
     protons_stderr: float
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredMacromolecules:
     """A metabolite-nulled spectrum taken apart.
@@ -95,6 +97,7 @@ class MeasuredMacromolecules:
         return plot_measured_macromolecules(self, ax)
 
 
+@checked_arguments
 def measured_macromolecules(
     spectrum: Spectrum | Acquisition,
     *,

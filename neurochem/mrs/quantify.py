@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.outcome import TOTALS, add_totals
 from neurochem.mrs.relaxation import Relaxation, Times, relaxation_set, signal_fraction
@@ -34,6 +35,7 @@ PLAUSIBLE_GABA_PLUS = (0.5, 7.0)
 _PLAUSIBLE = ((("tCr", "Cr"), PLAUSIBLE_CREATINE, "6 to 10"), (("GABA+",), PLAUSIBLE_GABA_PLUS, "1.5 to 3.5"))
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class Timing:
     """TR and TE (s) and flip angle of one scan."""
@@ -52,6 +54,7 @@ class Timing:
         )
 
 
+@checked_arguments
 def water_scaled(  # noqa: PLR0913 - the quantities of one equation
     signal_ratio: float,
     *,
@@ -153,6 +156,7 @@ def water_factor(tissue: Tissue | None, water: Mapping[str, Times] | Times, timi
     return WATER_MOLALITY * content / (1.0 - volumes["csf"])
 
 
+@checked_arguments
 def quantify(  # noqa: PLR0913 - keywords of one analysis
     fit: FitResult,
     *,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_fields
 from neurochem.errors import InputError
 from neurochem.mrs.macromolecules import RatioPrior
 from neurochem.registry import Registry
@@ -25,6 +26,7 @@ BIG3: Mapping[str, float] = MappingProxyType({
 CONTRADICTION = 3.0
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class SoftRatio:
     """Prior knowledge: amplitude(name) = (mean +- sd) x sum of weight x amplitude over the references.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, MissingFileError
 from neurochem.mrs.bids_sidecar import with_sidecar
 from neurochem.mrs.lcmodel import read_raw
@@ -19,6 +20,7 @@ _LCMODEL = (".raw", ".h2o")
 _DICOM = (".dcm", ".ima")
 
 
+@checked_arguments
 def read(  # noqa: PLR0913 - keywords of one file
     path: str | Path | Sequence[str | Path],
     *,
@@ -87,6 +89,7 @@ def read(  # noqa: PLR0913 - keywords of one file
     return supplied(data, averages=averages, scale=scale, **fields)
 
 
+@checked_arguments
 def read_parts(path: str | Path) -> dict[str, Acquisition]:
     """Return every data set of a file by its name: metabolites, water references, noise.
 
@@ -137,6 +140,7 @@ def _read_several(
     return stacked([_read_one(file, part, fields, sidecar) for file in files], stack)
 
 
+@checked_arguments
 def stacked(scans: Sequence[Acquisition], dim: str = DYNAMIC) -> Acquisition:
     """Return scans as one acquisition, put together along a dimension.
 

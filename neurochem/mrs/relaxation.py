@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _ALIASES = {
 }  # fmt: skip
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class Times:
     """T1 and T2 in seconds, and where they come from."""
@@ -39,6 +41,7 @@ class Times:
                 raise InputError(msg)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class Relaxation:
     """A set of relaxation times at one field.
@@ -69,6 +72,7 @@ class Relaxation:
         return self.metabolites[key] if key is not None else self.other
 
 
+@checked_arguments
 def signal_fraction(
     times: Times, *, repetition_time_s: float, echo_time_s: float, flip_angle_deg: float = 90.0
 ) -> float:
@@ -100,11 +104,13 @@ def _table() -> tuple[dict[str, str], ...]:
     return tuple(dict(zip(head, row, strict=True)) for row in rows)
 
 
+@checked_arguments
 def relaxation_sets() -> tuple[str, ...]:
     """Return the names of the sets in the table."""
     return tuple(dict.fromkeys(row["set"] for row in _table()))
 
 
+@checked_arguments
 def relaxation_table(name: str | None = None) -> "pd.DataFrame":
     """Return the relaxation times with their sources, one row a compound and field.
 
@@ -133,6 +139,7 @@ def relaxation_table(name: str | None = None) -> "pd.DataFrame":
     return frame.astype({"field_t": float, "t1_ms": float, "t2_ms": float})
 
 
+@checked_arguments
 def relaxation_set(name: str, larmor_mhz: float) -> Relaxation:
     """Return a named set at the field of a spectrum.
 

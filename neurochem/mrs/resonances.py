@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.lineshape import gauss_variance
@@ -56,6 +57,7 @@ _MULTIPLETS: dict[str, tuple[tuple[float, float, tuple[float, ...]], ...]] = {
 }  # fmt: skip
 
 
+@checked_arguments
 def resonance_names() -> tuple[str, ...]:
     """Return the metabolites of the table."""
     return tuple(_MULTIPLETS)
@@ -77,6 +79,7 @@ def _fid(name: str, time_s: FloatArray, larmor_mhz: float) -> ComplexArray:
     return fid
 
 
+@checked_arguments
 def resonance_basis(
     *,
     dwell_s: float,

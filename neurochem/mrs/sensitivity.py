@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.mrs.outcome import TOTALS
 from neurochem.mrs.quantify import Timing, water_factor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 COMPARTMENTS = ("gm", "wm", "csf")
 
 
+@checked_arguments
 def uncertainty(  # noqa: PLR0913 - one keyword an assumption
     conc: FitResult,
     *,
@@ -139,7 +141,10 @@ def _moved(tissue: Tissue | None, *, gm: float = 0.0, csf: float = 0.0) -> Tissu
         "gm": tissue.gm + gm - csf * tissue.gm / inside, "wm": tissue.wm - gm - csf * tissue.wm / inside,
         "csf": tissue.csf + csf,
     }  # fmt: skip
-    if min(fractions.values()) < 0.0 and gm:
+    if max(abs(gm), abs(csf)) > 1.0:
+        msg = f"a change of {gm or csf:g} of a volume fraction; fractions lie between 0 and 1, for example 0.05."
+        raise InputError(msg)
+    if min(fractions.values()) < 0.0 and gm and tissue.gm - gm >= 0.0:
         # where there is no white matter left to give, the change goes the other way round
         return _moved(tissue, gm=-gm)
     return Tissue(**{name: min(max(value, 0.0), 1.0) for name, value in fractions.items()})

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.lineshape import decay_exponent, gauss_variance, lorentz_gamma
@@ -17,6 +18,7 @@ from neurochem.mrs.tissue import Tissue
 from neurochem.units import ComplexArray, FloatArray
 
 
+@checked_arguments
 def simulate(  # noqa: PLR0913 - keywords of one spectrum
     basis: Basis,
     concentrations: Mapping[str, float],
@@ -100,6 +102,7 @@ def simulate(  # noqa: PLR0913 - keywords of one spectrum
     )  # fmt: skip
 
 
+@checked_arguments
 def simulate_water(  # noqa: PLR0913 - keywords of one spectrum
     *,
     tissue: Tissue,

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 from tqdm import tqdm
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.sequences.base import SEQUENCES, PulseSequence, make_sequence
@@ -76,6 +77,7 @@ def sequences() -> tuple[str, ...]:
     return tuple(SEQUENCES.names())
 
 
+@checked_arguments
 def simulate_lines(  # noqa: PLR0913 - keywords of one simulation
     sequence: str | PulseSequence,
     *,
@@ -145,6 +147,7 @@ def simulate_basis(
 ) -> Basis | EditedBasis: ...
 
 
+@checked_arguments
 def simulate_basis(  # noqa: PLR0913 - keywords of one simulation
     sequence: str | PulseSequence,
     *,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.mrs.spectra import COIL, DYNAMIC, EDIT, TIME, Acquisition, Spectrum, to_hz
 from neurochem.results import frozen_array
@@ -15,6 +16,7 @@ from neurochem.units import BoolArray, ComplexArray, FloatArray
 _NAA_PPM = (1.9, 2.1)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class RawTruth:
     """What a simulated acquisition was made of.
@@ -55,6 +57,7 @@ class RawTruth:
         return self.noise_sd / math.sqrt(np.count_nonzero(~self.corrupted[edit]))
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class RawScan:
     """A simulated acquisition: metabolites, water reference and truth.
@@ -72,6 +75,7 @@ class RawScan:
     truth: RawTruth
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class RawDisturbances:
     """What goes wrong in a simulated acquisition.
@@ -110,6 +114,7 @@ class RawDisturbances:
     edit_phase_deg: float = 0.0
 
 
+@checked_arguments
 def simulate_raw(  # noqa: PLR0913 - keywords of one acquisition
     metabolites: Spectrum | Sequence[Spectrum],
     *,

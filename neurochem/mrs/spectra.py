@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.results import frozen_array
 from neurochem.units import ComplexArray, FloatArray
@@ -72,6 +73,7 @@ def check_header(
     _plausible_seconds(owner, "repetition_time_s", repetition_time_s, 100.0)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class Spectrum:
     """One free induction decay with what is needed to put it on a chemical-shift axis.
@@ -167,6 +169,7 @@ class Spectrum:
         )
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class Acquisition:
     """All FIDs of one file, with named dimensions; what `neurochem.mrs.read` returns, always.
@@ -280,6 +283,7 @@ def as_spectrum(data: Spectrum | Acquisition) -> Spectrum:
     raise InputError(msg)
 
 
+@checked_arguments
 def noise_sd(spectrum: Spectrum, ppm: tuple[float, float] = (-2.5, -0.5)) -> float:
     """Return the noise standard deviation of the real (and of the imaginary) part of `spectrum.spectrum`.
 

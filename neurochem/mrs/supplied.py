@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.mrs.spectra import DYNAMIC, Acquisition
 
@@ -63,6 +64,7 @@ def supplied(
     return replace(data, data=values, header={**data.header, **extra, SUPPLIED: noted}, **given)
 
 
+@checked_arguments
 def quantification_gaps(data: Acquisition, water: Acquisition | None = None) -> tuple[str, ...]:
     """Return what is missing, or disagrees, for concentrations from these scans; empty where nothing is.
 
@@ -90,6 +92,7 @@ def quantification_gaps(data: Acquisition, water: Acquisition | None = None) -> 
     return tuple(gaps)
 
 
+@checked_arguments
 def require_quantifiable(data: Acquisition, water: Acquisition | None = None) -> None:
     """Raise an InputError that lists every gap of `quantification_gaps`, if there is one."""
     gaps = quantification_gaps(data, water)

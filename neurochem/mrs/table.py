@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.naming import write_text
 from neurochem.results import Estimate, FitResult
@@ -29,6 +30,7 @@ class _Row:
     ratio: float
 
 
+@checked_arguments
 def write_table(
     fit: FitResult,
     path: str | Path,

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 
 # Relative water content of grey matter, white matter and CSF (g/mL): Ernst 1993, J Magn Reson B 102:1.
@@ -10,6 +11,7 @@ WATER_CONTENT = {"gm": 0.78, "wm": 0.65, "csf": 0.97}
 _SUM_TOLERANCE = 0.02
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class Tissue:
     """Volume fractions of a voxel.
@@ -59,6 +61,7 @@ class Tissue:
         return {name: value / total for name, value in weighted.items()}
 
 
+@checked_arguments
 def alpha_factor(tissue: Tissue, alpha: float = 0.5, group: Tissue | None = None) -> float:
     """Return what a concentration in the whole voxel is multiplied by to correct for tissue that holds it unequally.
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.mrs.tissue import WATER_CONTENT, Tissue, alpha_factor
 from neurochem.results import FitResult
 
 
+@checked_arguments
 def alpha_corrected(
     conc: FitResult, names: Sequence[str] | None = None, *, alpha: float = 0.5, group: Tissue | None = None
 ) -> FitResult:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import FileFormatError, InputError, MissingFileError
 from neurochem.mrs.spectra import Acquisition
 from neurochem.mrs.tissue import Tissue
@@ -20,6 +21,7 @@ _COVERED = 0.98
 _SAME_PLACE_MM = 1e-3
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class VoxelMask:
     """The share of every image voxel that lies inside a spectroscopy voxel.
@@ -124,6 +126,7 @@ def load_image(path: str | Path) -> Any:
         raise FileFormatError(msg) from error
 
 
+@checked_arguments
 def voxel_mask(voxel: Any, image: Any) -> VoxelMask:
     """Return how much of every voxel of an image lies inside a spectroscopy voxel.
 
@@ -204,6 +207,7 @@ def _grid(image: Any) -> tuple[tuple[int, int, int], FloatArray, str]:
     return (int(shape[0]), int(shape[1]), int(shape[2])), affine, where
 
 
+@checked_fields
 @dataclass(frozen=True)
 class TissueShares:
     """Tissue of a spectroscopy voxel, and how sure the maps are of it.
@@ -226,6 +230,7 @@ class TissueShares:
     volume_ml: float
 
 
+@checked_arguments
 def tissue_from_maps(voxel: Any, gm: Any, wm: Any, csf: Any = None) -> TissueShares:
     """Return the volume fractions of a spectroscopy voxel from tissue maps.
 
@@ -308,6 +313,7 @@ def _mean_share(image: Any, mask: VoxelMask, where: str) -> float:
     return float(np.average(chosen, weights=weights))
 
 
+@checked_arguments
 def label_map(labels: Any, chosen: ArrayLike) -> Any:
     """Return the map (1 inside, 0 outside) of chosen labels of a segmentation, such as FreeSurfer's aseg.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.mrs.lineshape import voigt_fwhm
 from neurochem.mrs.spectra import Spectrum
@@ -15,6 +16,7 @@ SKIP_S = 0.002
 _LEVELS = (0.5, 0.3)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True)
 class WaterAmplitude:
     """Water signal at time zero.
@@ -44,6 +46,7 @@ LEAST_WATER_RATIO = 5.0
 WATER_PPM, WATER_WINDOW_PPM = 4.65, 0.5
 
 
+@checked_arguments
 def water_amplitude(water: Spectrum) -> WaterAmplitude:
     """Return the amplitude of a water reference, extrapolated to time zero.
 
@@ -65,9 +68,9 @@ def water_amplitude(water: Spectrum) -> WaterAmplitude:
 
     Notes
     -----
-    ln |s(t)| = ln A - gamma t - variance t^2, weighted by |s|^2, from 2 ms on to where the signal has fallen to 30 %;
-    exact for a Voigt line, and the same definition of amplitude as that of the basis: the value at time zero of a decay
-    whose shape is one there.
+    ln |s(t)| = ln A - gamma t - variance t^2, weighted by the square of the curve, from 2 ms on to where the signal has
+    fallen to 30 %; exact for a Voigt line, and the same definition of amplitude as that of the basis: the value at time
+    zero of a decay whose shape is one there.
     """
     size = np.abs(water.fid)
     where = water.source or water.name
@@ -115,10 +118,14 @@ def _extrapolate(
     last = max(first + (int(below[0]) if below.size else size.size - first), first + 12)
     part, times = size[first:last], time_s[first:last]
     columns = np.column_stack([np.ones_like(times), -times, -(times**2)])
-    # the error of a logarithm is the relative error of the signal
-    rows, target = columns * part[:, None], np.log(part) * part
-    scale = np.linalg.norm(rows, axis=0)
-    solution = np.linalg.lstsq(rows / scale, target, rcond=None)[0] / scale
+    # the error of a logarithm is the relative error of the signal; weights of the noisy signal itself would favour points
+    # that noise has raised, those of a first curve do not
+    weight = part
+    for _ in range(2):
+        rows, target = columns * weight[:, None], np.log(part) * weight
+        scale = np.linalg.norm(rows, axis=0)
+        solution = np.linalg.lstsq(rows / scale, target, rcond=None)[0] / scale
+        weight = np.exp(columns @ solution)
     left = target - rows @ solution
     covariance = np.linalg.inv((rows / scale).T @ (rows / scale)) * float(left @ left) / max(part.size - 3, 1)
     amplitude = float(np.exp(solution[0]))

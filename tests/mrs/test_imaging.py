@@ -207,3 +207,28 @@ def test_errors_of_a_series_are_what_repeats_show(basis: Basis) -> None:
     # a standard deviation of 200 values is known to 5 %, a mean to 0.07
     assert np.abs(z.std(axis=0) - 1.0).max() < 0.16
     assert np.abs(z.mean(axis=0)).max() < 0.25
+
+
+def test_one_bad_spectrum_is_a_gap_and_not_the_end(basis: Basis) -> None:
+    data, _ = course(basis, np.random.default_rng(3), 40.0)
+    holed = data.copy()
+    holed[0], holed[5] = np.nan, 0.0
+    series = fit_series(acquisition(holed, ("DIM_DYN",)), basis, **OPTIONS)
+    good = np.setdiff1d(np.arange(12), [0, 5])
+    without = fit_series(acquisition(data[good], ("DIM_DYN",)), basis, **OPTIONS)
+    np.testing.assert_allclose(series.values[good], without.values, rtol=1e-12)
+    assert np.isnan(series.values[[0, 5]]).all()
+    results = list(series.results.values())
+    assert [result.success for result in results] == [k in good for k in range(12)]
+    assert {flag.name for flag in results[0].flags} == {"not_finite"}
+    assert {flag.name for flag in results[5].flags} == {"no_signal"}
+    step = (np.arange(12) >= 6).astype(float)
+    design = np.column_stack([np.ones(12), step])
+    one, two = (item.model("Glu", rows, ["rest", "rise"]) for item, rows in ((series, design), (without, design[good])))
+    np.testing.assert_allclose(one["rise"].value, two["rise"].value, rtol=1e-9)
+    assert one.diagnostics["dof"] == 8
+    maps = fit_image(acquisition(holed, ("DIM_DYN",)), basis, **OPTIONS)
+    assert maps.status.tolist() == [SpectrumStatus.FAILED if k in (0, 5) else SpectrumStatus.OK for k in range(12)]
+    assert np.array_equal(np.isnan(maps["Glu"].data), [k in (0, 5) for k in range(12)])
+    with pytest.raises(InputError, match="no other spectrum of the series"):
+        fit_series(acquisition(np.zeros_like(data), ("DIM_DYN",)), basis, **OPTIONS)

@@ -123,7 +123,7 @@ def test_soft_ratios_come_with_the_set():
         ({"name": "LCmodell"}, UnknownNameError, "did you mean 'LCModel'"),
         ({"ratio": "3to2"}, UnknownNameError, "unknown ratio model of Birch2017_3T '3to2'"),
         ({"name": "MEGA_GABA", "ratio": "3to2", "grouped": False}, InputError, "grouped is False"),
-        ({"like": 3.0}, InputError, "like is a float"),
+        ({"like": 3.0}, InputError, "like is 3.0; it takes a Basis, a Spectrum or a mapping"),
         ({"like": {"dwell_s": 5e-4}}, InputError, "like lacks points, larmor_mhz"),
         ({"like": GRID | {"dwel_s": 1.0}}, UnknownNameError, "did you mean 'dwell_s'"),
         ({"like": GRID | {"dwell_s": -1.0}}, InputError, "dwell_s is -1"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, MissingFileError
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats.content import settled
@@ -12,6 +13,7 @@ from neurochem.registry import Entry
 _HEAD_BYTES = 65536
 
 
+@checked_arguments
 def read_basis(
     path: str | Path,
     *,
@@ -67,6 +69,7 @@ def read_basis(
         raise FileFormatError(msg) from error
 
 
+@checked_arguments
 def write_basis(basis: Basis, path: str | Path, *, fmt: str | None = None, step: float = 0.0) -> Path:
     """Write a basis set.
 

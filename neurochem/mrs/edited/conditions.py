@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.spectra import DYNAMIC, EDIT, TIME, Acquisition, Spectrum
 
@@ -72,6 +73,7 @@ def sub_spectra(data: Acquisition) -> list[Spectrum]:
     ]
 
 
+@checked_arguments
 def split_edits(data: Acquisition, *, conditions: int = 2, order: str = "interleaved") -> Acquisition:
     """Return an acquisition whose transients are sorted into edit conditions.
 

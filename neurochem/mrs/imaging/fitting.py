@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.mrs.align import CoarseStart
 from neurochem.mrs.basis import Basis
@@ -44,15 +46,16 @@ class _Fitted:
     warned: bool
 
 
+@checked_arguments
 def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     acquisition: Acquisition,
     basis: Basis,
     *,
-    mask: Any = None,
+    mask: ArrayLike | None = None,
     signal_threshold: float = SIGNAL_THRESHOLD,
     spread_starts: bool = True,
     workers: int = 1,
-    affine: Any = None,
+    affine: ArrayLike | None = None,
     allow_mismatch: bool = False,
     **options: Any,
 ) -> MetaboliteMaps:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_fields
 from neurochem.errors import InputError, unknown_name
 from neurochem.naming import sidecar_path, write_text, write_via
 from neurochem.records import plain
@@ -41,6 +42,7 @@ STATUS_MEANINGS = {
 QUALITY = ("snr", "fwhm_hz", "fqn", "shift_ppm", "phase_deg", "baseline_dimension")
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class MetaboliteMap:
     """One element or total at every place.
@@ -62,6 +64,7 @@ class MetaboliteMap:
     status: np.ndarray
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class MetaboliteMaps:
     """Estimates of a grid of spectra.

@@ -1,20 +1,21 @@
 """A series of spectra of one voxel whose lines are the same: shared parameters, an amplitude for every time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.bounds import limits
-from neurochem.mrs.fit import chosen, matched
+from neurochem.mrs.fit import chosen, hopeless, matched
 from neurochem.mrs.imaging.choices import fit_options
 from neurochem.mrs.imaging.grid import SpectralGrid
 from neurochem.mrs.options import FitOptions
-from neurochem.mrs.outcome import TOTALS, Outcome, fitted_result
+from neurochem.mrs.outcome import TOTALS, Outcome, failed_result, fitted_result
 from neurochem.mrs.posterior import Solved, conclude
 from neurochem.mrs.problem import Problem
 from neurochem.mrs.search import Found, search
@@ -28,6 +29,7 @@ from neurochem.units import FloatArray
 _GAIN = 1e-4
 
 
+@checked_fields
 @dataclass(frozen=True, eq=False)
 class SeriesFit:
     """Fits of a series that share their lines.
@@ -39,7 +41,7 @@ class SeriesFit:
     names : tuple of str
         Elements of the basis.
     values : array, shape (n_spectra, n_elements)
-        Coefficients.
+        Coefficients; NaN for a spectrum that could not be fitted, in the covariance too.
     covariance : array, shape (n_spectra, n_elements, n_spectra, n_elements)
         Of all coefficients: those of different spectra are correlated through what they share.
     """
@@ -49,6 +51,7 @@ class SeriesFit:
     values: FloatArray
     covariance: FloatArray
 
+    @checked_arguments
     def combine(self, name: str) -> tuple[FloatArray, FloatArray]:
         """Return the course of an element or total, shape (n_spectra,), and its covariance.
 
@@ -65,6 +68,7 @@ class SeriesFit:
         covariance = self.covariance[:, places][:, :, :, places].sum(axis=(1, 3))
         return self.values[:, places].sum(axis=1), covariance
 
+    @checked_arguments
     def model(self, name: str, design: ArrayLike, columns: Sequence[str]) -> FitResult:
         """Return what a linear model of the course says: amplitude(k) = sum over j of design[k, j] x coefficient j.
 
@@ -80,7 +84,8 @@ class SeriesFit:
         Returns
         -------
         FitResult
-            Generalised least squares with the whole covariance of the course; "chi2" and "dof" among the diagnostics.
+            Generalised least squares with the whole covariance of the course, without spectra that could not be fitted; "chi2"
+            and "dof" among the diagnostics.
 
         Raises
         ------
@@ -92,26 +97,28 @@ class SeriesFit:
         if matrix.shape != (course.size, len(columns)) or not np.isfinite(matrix).all():
             msg = f"design has shape {matrix.shape}; give {course.size} rows and one column for each of {list(columns)}"
             raise InputError(msg)
-        if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+        known = np.isfinite(course)
+        if np.linalg.matrix_rank(matrix[known]) < matrix.shape[1]:
             msg = f"the columns {list(columns)} of the design do not determine their coefficients; leave out what repeats another"
             raise InputError(msg)
-        root = np.linalg.cholesky(covariance)
-        white, data = np.linalg.solve(root, matrix), np.linalg.solve(root, course)
+        root = np.linalg.cholesky(covariance[np.ix_(known, known)])
+        white, data = np.linalg.solve(root, matrix[known]), np.linalg.solve(root, course[known])
         spread = information_covariance(white)
         found = spread @ (white.T @ data)
-        dof = float(course.size - len(columns))
+        dof = float(np.count_nonzero(known) - len(columns))
         estimates = {
             column: Estimate(column, float(value), float(np.sqrt(variance)), stderr_kind="crlb")
             for column, value, variance in zip(columns, found, np.diag(spread), strict=True)
         }
         return FitResult(
             model="series", name=name, estimates=estimates, data=course, fitted=matrix @ found,
-            used=np.ones(course.size, dtype=bool), weights=1.0 / np.diag(covariance), covariance=spread,
+            used=known, weights=np.where(known, 1.0 / np.diag(covariance), 0.0), covariance=spread,
             covariance_names=tuple(columns),
             diagnostics={"chi2": float(np.sum((data - white @ found) ** 2)), "dof": dof},
         )  # fmt: skip
 
 
+@checked_arguments
 def fit_series(acquisition: Acquisition, basis: Basis, *, allow_mismatch: bool = False, **options: Any) -> SeriesFit:
     """Fit a series of spectra of one voxel with lines in common.
 
@@ -130,12 +137,13 @@ def fit_series(acquisition: Acquisition, basis: Basis, *, allow_mismatch: bool =
     -------
     SeriesFit
         Phase, delay, shifts and widths are one set for all spectra; amplitudes and the coefficients of the baseline are
-        free in each. Errors hold what the shared parameters are not sure of.
+        free in each. Errors hold what the shared parameters are not sure of.  A spectrum that is not finite or all zero is NaN,
+        with a flag, and the others are fitted without it.
 
     Raises
     ------
     InputError, BasisMismatchError
-        If there is not exactly one such dimension, a spectrum is not finite or zero, or an option cannot be.
+        If there is not exactly one such dimension, no spectrum is finite and not zero, or an option cannot be.
 
     Notes
     -----
@@ -146,34 +154,55 @@ def fit_series(acquisition: Acquisition, basis: Basis, *, allow_mismatch: bool =
     if len(grid.shape) != 1:
         msg = f"the acquisition varies along {list(grid.dims) or 'nothing'}; a series has exactly one dimension besides time"
         raise InputError(msg)
-    bad = [k for k, fid in enumerate(grid.fids) if not np.isfinite(fid).all() or not fid.any()]
-    if bad:
-        msg = f"{grid.spectrum(bad[0]).name}: the FID is not finite or all zero; leave this spectrum out"
+    bad = {k: reason for k in range(len(grid.fids)) if (reason := hopeless(grid.spectrum(k))) is not None}
+    good = [k for k in range(len(grid.fids)) if k not in bad]
+    if not good:
+        first = grid.spectrum(0).name
+        msg = (
+            f"{first}: {bad[0][1]}, and no other spectrum of the series is finite and not zero. Give one with a signal."
+        )
         raise InputError(msg)
     settings = fit_options(options)
     with one_library_thread():
-        common = _mean_fit(grid, basis, settings, allow_mismatch=allow_mismatch)
-        problems, setups = _problems(grid, common)
+        common = _mean_fit(grid, basis, settings, good, allow_mismatch=allow_mismatch)
+        problems, setups = _problems(grid, common, good)
         found, shared = _shared(problems, common)
-        return _concluded(problems, setups, found, shared, common, settings)
+        series = _concluded(problems, setups, found, shared, common, settings)
+    return _with_failed(series, grid, bad) if bad else series
 
 
-def _mean_fit(grid: SpectralGrid, basis: Basis, options: FitOptions, *, allow_mismatch: bool) -> Found:
+def _with_failed(series: SeriesFit, grid: SpectralGrid, bad: Mapping[int, tuple[str, str]]) -> SeriesFit:
+    """Return the series with spectra that hold nothing to fit in their places: NaN, and a flag that says why."""
+    count, elements = len(grid.fids), len(series.names)
+    good = [k for k in range(count) if k not in bad]
+    values, covariance = np.full((count, elements), np.nan), np.full((count, elements, count, elements), np.nan)
+    values[good] = series.values
+    covariance[np.ix_(good, range(elements), good, range(elements))] = series.covariance
+    results = {}
+    for index in range(count):
+        label = grid.spectrum(index).name
+        results[label] = failed_result(label, series.names, {}, *bad[index]) if index in bad else series.results[label]
+    return SeriesFit(ResultSet(results), series.names, values, covariance)
+
+
+def _mean_fit(
+    grid: SpectralGrid, basis: Basis, options: FitOptions, good: Sequence[int], *, allow_mismatch: bool
+) -> Found:
     """Fit the mean of the series, which decides what all share."""
-    mean = grid.spectrum(0).with_fid(grid.fids.mean(axis=0))
+    mean = grid.spectrum(good[0]).with_fid(grid.fids[list(good)].mean(axis=0))
     data, elements = matched(mean, basis, options, allow_mismatch=allow_mismatch)
     return search(prepare(data, basis, elements, options), options)
 
 
-def _problems(grid: SpectralGrid, common: Found) -> tuple[list[Problem], list[Setup]]:
+def _problems(grid: SpectralGrid, common: Found, good: Sequence[int]) -> tuple[list[Problem], list[Setup]]:
     """Return one problem a spectrum, each over its own noise, the prior of the shared parameters dealt out evenly."""
     setup = common.setup
     points = setup.spectrum.points
     frequencies = np.fft.fftfreq(points, setup.spectrum.dwell_s)
     window = np.argmin(np.abs(frequencies[None, :] - setup.model.frequency_hz[:, None]), axis=1)
-    count = len(grid.fids)
+    count = len(good)
     problems, setups = [], []
-    for index in range(count):
+    for index in good:
         spectrum = grid.spectrum(index)
         spectrum = spectrum.with_fid(spectrum.fid[:points])
         noise = max(noise_sd(spectrum), 1e-12 * float(np.abs(spectrum.spectrum).max()))

@@ -1,12 +1,14 @@
 """Running the steps and keeping the record."""
 
 import inspect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.nifti import dimension_header
 from neurochem.mrs.preprocess.noise import NoiseLevel
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 StepRequest: TypeAlias = str | tuple[str, Mapping[str, Any]]
 
 _FLANK_PPM = 0.1
+_DROP = "drop_invalid"
+# One scanner: header values of two scans of a session differ in the sixth digit.
+_SAME_FIELD = 0.01
 
 # The order of Near 2021 (NMR Biomed 34:e4257), but for outliers, which are judged once transients are aligned.  Residual
 # water is left to the fit, which models its tail without touching the metabolites; "remove_water" is there.
@@ -86,6 +91,7 @@ class Step:
         return plot_trace(self, ax, index=index)
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class Preprocessed:
     """A scan ready to be fitted, with its water reference and how both came about.
@@ -181,12 +187,16 @@ class Preprocessed:
         Height: the largest distance in the complex plane from the straight line between the surroundings on both sides
         (0.1 ppm each), so that neither the phase nor the tail of residual water matters.  Noise: standard deviation of the
         real part (once, not twice), measured at averaging, as the consensus has it (Kreis 2021, NMR Biomed 34:e4347).
+        Infinite without noise, NaN without signal and noise.
         """
         spectrum = self.spectrum
         if self.noise is None:
             msg = f"{spectrum.name}: no noise was measured; include the step 'average'."
             raise InputError(msg)
-        return line_height(spectrum, ppm) / self.noise.spectrum_sd
+        height, sd = line_height(spectrum, ppm), self.noise.spectrum_sd
+        if sd > 0:
+            return height / sd
+        return math.inf if height > 0 else math.nan
 
     def records(self) -> list[dict[str, Any]]:
         """Return the record of every step, as JSON can hold it."""
@@ -209,6 +219,7 @@ class Preprocessed:
         return plot_steps(self)
 
 
+@checked_arguments
 def preprocess(
     data: Acquisition | Spectrum,
     *,
@@ -239,7 +250,12 @@ def preprocess(
     UnknownNameError
         If a step, or an option of one, is not known.
     InputError
-        If coils disagree, or a step cannot be done after the ones before it.
+        If the water reference is of another nucleus or field, coils disagree, or a step cannot be done after the ones before
+        it.
+
+    Notes
+    -----
+    Where a scan of several transients holds NaN or infinite samples, "drop_invalid" is put first, and recorded.
 
     Examples
     --------
@@ -252,8 +268,11 @@ def preprocess(
     ['average', 'apodise']
     """
     state = State(_acquisition(data), None if water is None else _acquisition(water))
+    _same_scanner(state)
     raw = state.data.spectrum() if state.data.data.ndim == 1 else None
     requests = [_request(entry) for entry in (DEFAULT_STEPS if steps is None else steps)]
+    if not _whole(state) and not any(entry.name == _DROP for entry, _, _ in requests):
+        requests.insert(0, _request(_DROP))
     taken = []
     view = view_of(state.data)
     for entry, options, parameters in requests:
@@ -284,6 +303,26 @@ def line_height(spectrum: Spectrum, ppm: tuple[float, float]) -> float:
     left, right = (complex(np.mean(values[flank])) for flank in flanks)
     share = (shifts[inside] - low) / (high - low)
     return float(np.abs(values[inside] - (left + (right - left) * share)).max())
+
+
+def _same_scanner(state: State) -> None:
+    """Refuse a water reference that cannot belong to the data."""
+    data, water = state.data, state.water
+    if water is None:
+        return
+    if water.nucleus != data.nucleus or abs(water.larmor_mhz / data.larmor_mhz - 1.0) > _SAME_FIELD:
+        msg = (
+            f"{water.source or water.name}: the water reference is {water.nucleus} at {water.larmor_mhz:g} MHz, the data are "
+            f"{data.nucleus} at {data.larmor_mhz:g} MHz; both must come from one nucleus and scanner. Give the reference of "
+            "this scan, or none."
+        )
+        raise InputError(msg)
+
+
+def _whole(state: State) -> bool:
+    """Say whether no scan has NaN; a sum shows them without a copy of the data."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return all(bool(np.isfinite(np.sum(scan.data))) for scan in (state.data, state.water) if scan is not None)
 
 
 def _request(asked: StepRequest) -> tuple[Entry["StepFunction"], dict[str, Any], dict[str, Any]]:

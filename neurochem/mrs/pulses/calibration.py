@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import brentq, minimize
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.mrs.pulses.waveform import ShapedPulse
 from neurochem.units import FloatArray
@@ -75,6 +76,7 @@ def _least_peak(pulse: ShapedPulse, flip_deg: float) -> float:
     raise InputError(msg)
 
 
+@checked_arguments
 def dual_band(pulse: ShapedPulse, separation_hz: float) -> ShapedPulse:
     """Return a pulse that acts on two bands at once, as HERMES needs for GABA and glutathione.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, InputError, MissingFileError
 from neurochem.mrs.pulses.calibration import calibrated
 from neurochem.mrs.pulses.waveform import ShapedPulse
@@ -25,6 +26,7 @@ class _Waveform:
     phase_deg: list[float]
 
 
+@checked_arguments
 def read_pulse(
     path: str | Path,
     *,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from neurochem.arguments import checked_arguments
 from neurochem.mrs.pulses.calibration import calibrated
 from neurochem.mrs.pulses.waveform import ShapedPulse
 from neurochem.registry import Registry
@@ -11,6 +12,7 @@ from neurochem.registry import Registry
 SHAPES: Registry[Callable[..., ShapedPulse]] = Registry("pulse shape", "neurochem.mrs.pulses.shapes")
 
 
+@checked_arguments
 def pulse(
     shape: str, *, duration_s: float, flip_deg: float = 180.0, purpose: str | None = None, **options: Any
 ) -> ShapedPulse:
@@ -52,6 +54,7 @@ def pulse(
     return calibrated(SHAPES[shape](duration_s=duration_s, purpose=purpose, **options), flip_deg)
 
 
+@checked_arguments
 def pulse_shapes() -> list[str]:
     """Return the names of the shapes that `pulse` knows."""
     return SHAPES.names()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurochem.arguments import checked_fields
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.pulses.bloch import rotation
 from neurochem.mrs.pulses.profile import Profile, band_width_hz, reach_hz
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PURPOSES = ("excitation", "refocusing", "inversion")
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class ShapedPulse:
     """A pulse with its amplitude as nutation frequency, so that it means the same at every field strength.

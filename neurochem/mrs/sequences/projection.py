@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.mrs.pulses.waveform import ShapedPulse
 from neurochem.mrs.sequences.events import Pulse, SlicePulse
@@ -89,6 +90,7 @@ class PositionedPulse:
         return f"{'rephased' if self.rephased else 'positioned'} {self.carrier_ppm!r} {self.pulse.fingerprint()}"
 
 
+@checked_arguments
 def slice_pulse(
     pulse: ShapedPulse, *, points: int = _POINTS, extent: float = _EXTENT, slice_ppm: float = _SLICE_PPM
 ) -> SlicePulse:

@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.spins.molecule import Molecule
 from neurochem.mrs.spins.reading import parse_spin_systems, read_spin_systems
@@ -29,6 +30,7 @@ def _shipped(room_temperature: bool) -> Mapping[str, Molecule]:
     )
 
 
+@checked_arguments
 def spin_systems(*, room_temperature: bool = False) -> Mapping[str, Molecule]:
     """Return the spin systems of the package by name.
 

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
+from neurochem.arguments import checked_fields
 from neurochem.errors import InputError
 from neurochem.results import frozen_array
 from neurochem.units import FloatArray
@@ -102,6 +103,7 @@ class Part:
         )
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class Molecule:
     """Spin systems of one molecule, with their source.

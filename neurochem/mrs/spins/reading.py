@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import FileFormatError, MissingFileError, unknown_name
 from neurochem.mrs.spins.molecule import HETERO_SPINS, Group, Hetero, Molecule, Part
 
@@ -21,6 +22,7 @@ _VARIANT_FIELDS = ("source", "shifts", "couplings")
 _CONFIDENCE = ("high", "medium", "low", "unchecked")
 
 
+@checked_arguments
 def read_spin_systems(path: str | Path, *, room_temperature: bool = False) -> dict[str, Molecule]:
     """Read spin systems from a TOML file.
 
