@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     screen.add_argument("--permutations", type=_count, default=10_000, metavar="N", help="shuffles (10000)")
     screen.add_argument("--figure", type=Path, metavar="X.png", help="draw the volcano plot")
     predict = _study(actions, "predict", "make a model and judge it in people it has not seen", run_predict)
-    _outcome(predict, kind="response")
+    _outcome(predict, kind="response", adjusts=False)
     _chance(predict)
     predict.add_argument(
         "--predictors", nargs="+", metavar="NAME", help="for example 'BPND midbrain' baseline_score age"
@@ -67,7 +67,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     predict.add_argument("--card", type=Path, metavar="X.json", help="write the model with all it takes to use it")
     predict.add_argument("--figure", type=Path, metavar="X.png", help="draw calibration")
+    _validate(actions)
+    _report(actions)
     _plan(actions)
+
+
+def _validate(actions: Any) -> None:
+    text = "judge a saved model in the patients of another study"
+    validate = _study(actions, "validate", text, run_validate)
+    validate.add_argument("--card", type=Path, required=True, metavar="X.json", help="model card that predict wrote")
+    validate.add_argument("--outcome", metavar="SCALE", help="scale (default: that of the card)")
+    validate.add_argument("--endpoint", metavar="VISIT", help="visit of the last score (default: that of the card)")
+    validate.add_argument("--output", type=Path, metavar="X.tsv", help="write the measures as a table")
+
+
+def _report(actions: Any) -> None:
+    text = "write the page of the study: associations, arms and, if asked, a prediction model"
+    report = _study(actions, "report", text, run_report)
+    report.add_argument("--config", type=Path, metavar="X.toml", help="configuration (default: code/neurochem.toml)")
+    report.add_argument("--outcome", metavar="SCALE", help="scale, instead of the configuration's")
+    report.add_argument(
+        "--outcome-type", choices=OUTCOME_TYPES, help="how the scores are used, instead of the configuration's"
+    )
+    report.add_argument("--endpoint", metavar="VISIT", help="visit of the last score, instead of the configuration's")
+    report.add_argument(
+        "--covariates", nargs="*", metavar="NAME", help="adjust for these, instead of the configuration's"
+    )
+    _arms(report)
+    report.add_argument("--predict", choices=OUTCOME_TYPES, help="make and judge a model that predicts this as well")
+    report.add_argument("--predictors", nargs="+", metavar="NAME", help="its candidates (default: all at baseline)")
 
 
 def _study(actions: Any, name: str, text: str, act: Action) -> argparse.ArgumentParser:
@@ -78,13 +106,14 @@ def _study(actions: Any, name: str, text: str, act: Action) -> argparse.Argument
     return command
 
 
-def _outcome(command: argparse.ArgumentParser, kind: str = "change") -> None:
+def _outcome(command: argparse.ArgumentParser, kind: str = "change", *, adjusts: bool = True) -> None:
     command.add_argument("--outcome", required=True, metavar="SCALE", help="scale, for example madrs")
     command.add_argument(
         "--outcome-type", choices=OUTCOME_TYPES, default=kind, help=f"how the scores are used ({kind})"
     )
     command.add_argument("--endpoint", metavar="VISIT", help="visit of the last score, if there are several")
-    command.add_argument("--covariates", nargs="+", default=[], metavar="NAME", help="adjust for these as well")
+    text = "adjust for these as well" if adjusts else argparse.SUPPRESS
+    command.add_argument("--covariates", nargs="+", default=[], metavar="NAME", help=text)
     command.add_argument("--output", type=Path, metavar="X.tsv", help="write the estimates as a table")
 
 
@@ -306,6 +335,48 @@ def run_predict(arguments: argparse.Namespace) -> int:
     if arguments.card is not None and found.card is not None:
         wrote(found.card.save(arguments.card))
     _draw(arguments.figure, lambda: found.plot("calibration"))
+    return 0
+
+
+def run_validate(arguments: argparse.Namespace) -> int:
+    """Judge a saved model in other patients."""
+    from neurochem.cli.show import say
+    from neurochem.response.prediction import ModelCard, validate_cohort
+
+    card = ModelCard.load(arguments.card)
+    found = validate_cohort(card, _read(arguments), outcome=arguments.outcome, endpoint_visit=arguments.endpoint)
+    say(found.summary())
+    _write(found.to_frame(), arguments.output, {"Card": arguments.card.name, "Patients": found.n})
+    return 0
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    """Write the page of the study with its tables and figures."""
+    from dataclasses import replace
+
+    from neurochem.cli.show import complain, say, wrote
+    from neurochem.errors import InputError
+    from neurochem.study import run_group
+    from neurochem.study.config import read_config
+
+    if arguments.predictors and not arguments.predict:
+        msg = "--predictors are of a prediction model; say what it predicts with --predict, for example --predict response"
+        raise InputError(msg)
+    config = read_config(arguments.bids_dir, arguments.config)
+    given = {
+        "outcome": arguments.outcome, "outcome_type": arguments.outcome_type, "endpoint_visit": arguments.endpoint,
+        "covariates": None if arguments.covariates is None else tuple(arguments.covariates),
+        "arms": tuple(arguments.arms) if arguments.arms else None, "predict": arguments.predict,
+        "predictors": tuple(arguments.predictors) if arguments.predictors else None,
+    }  # fmt: skip
+    chosen = replace(config.response, **{name: value for name, value in given.items() if value is not None})
+    report = run_group(arguments.bids_dir, arguments.out_dir, config=replace(config, response=chosen))
+    for warning in report.warnings:
+        complain(f"neurochem: warning: {warning}")
+    for sentence in report.sentences:
+        say(sentence)
+    for path in report.written:
+        wrote(arguments.out_dir / path)
     return 0
 
 

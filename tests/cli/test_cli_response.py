@@ -10,9 +10,8 @@ from neurochem import response
 from neurochem.cli.main import main
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A study of forty patients and two arms, as tables only."""
+def make_study(folder, seed):
+    """Return the folders of a study of forty patients and two arms, as tables only."""
     path = Path(__file__).parents[1] / "response" / "small_study.py"
     spec = importlib.util.spec_from_file_location("small_study_of_response", path)
     module = importlib.util.module_from_spec(spec)
@@ -20,8 +19,13 @@ def study(tmp_path_factory):
 
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    made = module.small_study(np.random.default_rng(5), patients=40).write(tmp_path_factory.mktemp("study"))
+    made = module.small_study(np.random.default_rng(seed), patients=40).write(folder)
     return [str(made.bids), str(made.out)]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"), 5)
 
 
 def run(capsys, *words):
@@ -100,6 +104,69 @@ def test_predict_judges_out_of_sample_and_writes_a_card(study, tmp_path, capsys)
     assert "out of sample" in out
     assert "May not be concluded" in out
     assert card.is_file()
+
+
+def test_a_saved_model_is_judged_in_another_study_and_not_in_its_own(study, tmp_path, capsys):
+    card, table = tmp_path / "card.json", tmp_path / "v.tsv"
+    words = ["--outcome", "madrs", "--outcome-type", "change", "--predictors", "BPND midbrain", "baseline_score", "sex"]
+    run(capsys, "predict", *study, *words, "--repeats", "1", "--permutations", "1", "--card", str(card))
+    other = make_study(tmp_path / "other", 6)
+    code, out, _ = run(capsys, "validate", *other, "--card", str(card), "--output", str(table))
+    assert code == 0
+    assert "External validation of the prediction of MADRS change" in out
+    assert "in 40 new patients" in out
+    cohort = response.read_cohort(*other)
+    raw = cohort.wide().reset_index()
+    raw = raw.loc[raw["group"] == "patient"].assign(baseline_score=lambda t: t["madrs"])
+    found = response.ModelCard.load(card).predict(raw)
+    scores = cohort.scores.loc[lambda t: t["scale"] == "madrs"].pivot_table(
+        index="participant_id", columns="visit", values="score"
+    )
+    true = (scores["week8"] - scores["baseline"]).reindex(raw["participant_id"]).to_numpy()
+    rows = {row["measure"]: float(row["value"]) for row in rows_of(table)}
+    assert rows["MAE"] == pytest.approx(np.abs(true - found).mean(), rel=1e-9)
+    code, _, err = run(capsys, "validate", *study, "--card", str(card))
+    assert code == 2
+    assert "40 of 40 rows trained this model" in err
+    card.write_text(card.read_text().replace('"penalty": ', '"penalty": 9'))
+    code, _, err = run(capsys, "validate", *other, "--card", str(card))
+    assert code == 2
+    assert "the numbers are not those that were saved" in err
+
+
+def test_the_report_shows_arms_and_a_prediction_model_when_asked(study, tmp_path, capsys):
+    import shutil
+
+    bids, out = (tmp_path / name for name in ("bids", "out"))
+    shutil.copytree(study[0], bids)
+    shutil.copytree(study[1], out)
+    (bids / "code").mkdir()
+    (bids / "code" / "neurochem.toml").write_text('[response]\nat = ["baseline"]\n')
+    words = [
+        "--outcome",
+        "madrs",
+        "--predict",
+        "remission",
+        "--predictors",
+        "BPND midbrain",
+        "age",
+        "--arms",
+        "placebo",
+        "ssri",
+    ]
+    code, said, _ = run(capsys, "report", str(bids), str(out), *words)
+    assert code == 0
+    page = (out / "index.html").read_text(encoding="utf-8")
+    for name in ("prediction_calibration", "prediction_permutation", "prediction_decision"):
+        assert f'href="group/{name}.tsv"' in page
+        assert len(rows_of(out / "group" / f"{name}.tsv")) > 1
+    assert "Prediction, judged in people left out" in page
+    assert "Does the marker tell the arms apart?" in page
+    assert response.ModelCard.load(out / "group" / "prediction_card.json").columns == ("BPND midbrain", "age")
+    assert f"wrote {out / 'index.html'}" in said
+    code, _, err = run(capsys, "report", str(bids), str(out), "--outcome", "madrs", "--predictors", "age")
+    assert code == 2
+    assert "say what it predicts with --predict" in err
 
 
 def test_plan_needs_no_study(tmp_path, capsys):

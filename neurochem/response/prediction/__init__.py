@@ -1,7 +1,7 @@
 """Prediction that is judged out of sample, with guards that refuse leakage and a model card instead of a claim."""
 
 from neurochem.response.prediction.card import ModelCard
-from neurochem.response.prediction.external import ExternalValidation, validate_external
+from neurochem.response.prediction.external import ExternalValidation, validate_cohort, validate_external
 from neurochem.response.prediction.metrics import (
     Calibration,
     Discrimination,
@@ -32,5 +32,6 @@ __all__ = [
     "predict",
     "riley_binary",
     "riley_continuous",
+    "validate_cohort",
     "validate_external",
 ]

@@ -11,9 +11,11 @@ from scipy import special
 
 from neurochem.errors import InputError
 from neurochem.quality import Flag
+from neurochem.response.cohort import Cohort
 from neurochem.response.prediction.card import ModelCard, refuse_known_rows
 from neurochem.response.prediction.metrics import brier, calibration, discrimination, explained, net_benefit
 from neurochem.response.prediction.performance import COLUMNS
+from neurochem.response.prediction.prediction_table import CohortQuestion, rows_of_cohort
 from neurochem.units import FloatArray
 
 _FEW_EVENTS = 100
@@ -115,6 +117,43 @@ def validate_external(card: ModelCard, table: pd.DataFrame, outcome: ArrayLike) 
         decision_curve=net_benefit(y, predicted, cuts) if card.binary else pd.DataFrame(),
         predicted=predicted, observed=y, flags=_flags(card, table, y),
     )  # fmt: skip
+
+
+def validate_cohort(
+    card: ModelCard, cohort: Cohort, *, outcome: str | None = None, endpoint_visit: str | None = None
+) -> ExternalValidation:
+    """Judge a frozen model in the patients of another study; see `validate_external`.
+
+    Parameters
+    ----------
+    card : ModelCard
+        A model that `predict` made from a cohort: its card says what it predicts, from what, and when.
+    cohort : Cohort
+        The new study, with the same scale, markers and columns.
+    outcome : str, optional
+        Scale; that of the card by default.
+    endpoint_visit : str, optional
+        Visit of the outcome, where the new study names it otherwise.
+
+    Returns
+    -------
+    ExternalValidation
+
+    Raises
+    ------
+    InputError, UnknownNameError
+        As for `validate_external`; also if the card was made from a table and does not say what it predicts.
+    """
+    settings = card.settings
+    if settings.get("source") != "cohort":
+        msg = "this card was made from a table and does not name scale and visits; use validate_external with a table"
+        raise InputError(msg)
+    question = CohortQuestion(
+        outcome or settings["outcome"], tuple(settings["predictors"]), settings["outcome_type"],
+        endpoint_visit or settings["endpoint_visit"], settings["landmark"], "",
+    )  # fmt: skip
+    rows = rows_of_cohort(cohort, question, settings.get("allow", {}))
+    return validate_external(card, rows.raw, rows.outcome)
 
 
 _Row = tuple[str, float, float, float, str]

@@ -13,6 +13,7 @@ from neurochem.response.change import values_at
 from neurochem.response.cohort import Cohort
 from neurochem.response.outcomes import outcome_type, outcome_values
 from neurochem.response.prediction import leakage
+from neurochem.response.scales import Scale
 from neurochem.response.validation import BASELINE, marker_label
 from neurochem.units import FloatArray
 
@@ -185,6 +186,37 @@ def table_of_cohort(cohort: Cohort, question: CohortQuestion, allow: Mapping[str
     UnknownNameError, InputError
         If a name is not in the cohort.
     """
+    rows = rows_of_cohort(cohort, question, allow)
+    people, scale, kind = cohort.people.set_index("participant_id"), rows.scale, outcome_type(question.outcome_type)
+    levels = {name: cohort.levels[name] for name in rows.raw.columns if name in cohort.levels}
+    frame, coded = encode_predictors(rows.raw.reset_index(drop=True), levels)
+    sites = people.loc[rows.raw.index, question.site] if question.site in people.columns else None
+    unknown = 0 if sites is None else int(sites.isna().sum())
+    where = None if sites is None or unknown else sites.astype(str).to_numpy(dtype=str)
+    table = PredictionTable(
+        frame=frame, outcome=rows.outcome, people=rows.raw.index.to_numpy(dtype=str), sites=where,
+        baseline=_baseline_columns(frame), levels=coded, scale=scale.name,
+        label=f"{scale.label} {kind.name.replace('_', ' ')} at {rows.endpoint} ({kind.meaning})", unit=kind.unit,
+        record={"source": "cohort", "outcome": scale.name, "outcome_type": kind.name, "endpoint_visit": rows.endpoint,
+                "landmark": question.landmark, "predictors": list(map(str, rows.raw.columns)), "data_flow": rows.flow,
+                "sites_unknown": unknown},
+    )  # fmt: skip
+    return checked(table, allow)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CohortRows:
+    """Patients with a known outcome and their predictors as they stand in the tables, not yet coded."""
+
+    raw: pd.DataFrame
+    outcome: FloatArray
+    scale: Scale
+    endpoint: str
+    flow: dict[str, int]
+
+
+def rows_of_cohort(cohort: Cohort, question: CohortQuestion, allow: Mapping[str, str]) -> CohortRows:
+    """Return the patients of a cohort who can be used, after the guards on names and dates; errors as `table_of_cohort`."""
     scale, kind = cohort.scale(question.outcome), outcome_type(question.outcome_type)
     endpoint = cohort.endpoint(question.endpoint_visit)
     weeks = cohort.visits.groupby("visit")["week"].max().to_dict()
@@ -197,24 +229,10 @@ def table_of_cohort(cohort: Cohort, question: CohortQuestion, allow: Mapping[str
     columns = {name: _predictor(cohort, patients, name, scale.name, endpoint) for name in names}
     dated = {name: float(weeks[name.split(AT)[1]]) for name in names if AT in name}
     leakage.refuse_later(names, dated, limit, allow)
-    raw = pd.DataFrame(columns, index=patients.index)
     scores = [_score(cohort, patients, scale.name, visit) for visit in (BASELINE, endpoint)]
     y = outcome_values(kind.name, scores[0].to_numpy(), scores[1].to_numpy(), scale)
     keep, flow = _at_risk(cohort, patients, question, y, scale)
-    raw = raw.loc[keep]
-    levels = {name: cohort.levels[name] for name in raw.columns if name in cohort.levels}
-    frame, coded = encode_predictors(raw.reset_index(drop=True), levels)
-    sites = patients.loc[keep, question.site] if question.site in patients.columns else None
-    unknown = 0 if sites is None else int(sites.isna().sum())
-    where = None if sites is None or unknown else sites.astype(str).to_numpy(dtype=str)
-    table = PredictionTable(
-        frame=frame, outcome=y[keep], people=raw.index.to_numpy(dtype=str), sites=where,
-        baseline=_baseline_columns(frame), levels=coded, scale=scale.name,
-        label=f"{scale.label} {kind.name.replace('_', ' ')} at {endpoint} ({kind.meaning})", unit=kind.unit,
-        record={"source": "cohort", "outcome": scale.name, "outcome_type": kind.name, "endpoint_visit": endpoint,
-                "landmark": question.landmark, "predictors": list(names), "data_flow": flow, "sites_unknown": unknown},
-    )  # fmt: skip
-    return checked(table, allow)
+    return CohortRows(pd.DataFrame(columns, index=patients.index).loc[keep], y[keep], scale, endpoint, flow)
 
 
 def _default_predictors(cohort: Cohort, patients: pd.DataFrame) -> tuple[str, ...]:
