@@ -10,6 +10,7 @@ import pandas as pd
 from neurochem.errors import InputError, unknown_name
 from neurochem.response.change import change, values_at, why_missing
 from neurochem.response.cohort import Cohort
+from neurochem.response.harmonize.confounding import refuse_scanner_visit_confounding
 from neurochem.response.outcomes import OUTCOME_TYPES, outcome_type, outcome_values
 from neurochem.response.scales import Scale
 from neurochem.response.validation import BASELINE, marker_label
@@ -183,16 +184,13 @@ def _refuse_confounded_scanner(cohort: Cohort, rows: pd.DataFrame, question: Que
     visits = cohort.visits
     extra = [column for column in _MACHINE if column in visits.columns and column not in rows.columns]
     known = rows.dropna(subset="value").merge(visits[[*keys, *extra]], on=keys, how="left")
+    known = known.loc[known["visit"].isin([question.baseline_visit, visit])]
     for column in (name for name in _MACHINE if name in known.columns):
-        at = {when: part.set_index("participant_id")[column].dropna() for when, part in known.groupby("visit")}
-        if not {question.baseline_visit, visit} <= set(at):
-            continue
-        first, second = at[question.baseline_visit].align(at[visit], join="inner")
-        if len(first) > 1 and (first != second).all():
-            msg = f"visit and {column} are the same variable: all {len(first)} people changed {column} between "
-            msg += f"{question.baseline_visit} and {visit}; the change of {question.marker} cannot be told from it, "
-            msg += "use at='baseline'"
-            raise InputError(msg)
+        try:
+            refuse_scanner_visit_confounding(known, person="participant_id", visit="visit", scanner=column)
+        except InputError as error:
+            msg = f"{error}; or ask with at='baseline'"
+            raise InputError(msg) from None
 
 
 def _scores(cohort: Cohort, patients: pd.DataFrame, scale: Scale, question: Question, endpoint: str) -> pd.DataFrame:

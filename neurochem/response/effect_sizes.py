@@ -8,6 +8,7 @@ from scipy import special
 
 from neurochem.errors import InputError
 from neurochem.response.design_columns import as_vector
+from neurochem.response.prediction.metrics import compare_discrimination, discrimination
 from neurochem.results import Estimate, FitResult
 from neurochem.units import FloatArray
 
@@ -90,6 +91,7 @@ def auc(scores: ArrayLike, outcome: ArrayLike) -> FitResult:
     -------
     FitResult
         "auc" with DeLong's standard error and a 95 % interval formed on the logit scale, which stays within 0 and 1.
+        `diagnostics`: mann_whitney_u and its p_value (normal approximation with continuity correction), n, events.
 
     Notes
     -----
@@ -99,16 +101,20 @@ def auc(scores: ArrayLike, outcome: ArrayLike) -> FitResult:
     ----------
     DeLong, DeLong, Clarke-Pearson (1988), Biometrics 44:837.
     """
-    value, one, none = _placements(*_groups(scores, outcome))
-    error = math.sqrt(one.var(ddof=1) / one.size + none.var(ddof=1) / none.size)
-    limits: tuple[tuple[float, float, float], ...] = ()
-    if 0.0 < value < 1.0 and error > 0.0:
-        half = 1.959963984540054 * error / (value * (1.0 - value))
-        centre = float(special.logit(value))
-        limits = ((0.95, float(special.expit(centre - half)), float(special.expit(centre + half))),)
+    one, none = _groups(scores, outcome)
+    found = discrimination(outcome, scores)
+    open_ended = not 0.0 < found.auc < 1.0 or found.stderr == 0.0
+    limits = () if open_ended else ((0.95, found.low, found.high),)
+    from scipy import stats
+
+    ranks = stats.mannwhitneyu(one, none, method="asymptotic", use_continuity=True)
     return FitResult(
-        model="AUC", name="discrimination", estimates={"auc": Estimate("auc", value, error, "", limits=limits)},
-        diagnostics={"n": float(one.size + none.size), "events": float(one.size)},
+        model="AUC", name="discrimination",
+        estimates={"auc": Estimate("auc", found.auc, found.stderr, "", limits=limits)},
+        diagnostics={
+            "n": float(one.size + none.size), "events": float(one.size), "mann_whitney_u": float(ranks.statistic),
+            "p_value": float(ranks.pvalue),
+        },
     )  # fmt: skip
 
 
@@ -127,18 +133,12 @@ def compare_auc(first: ArrayLike, second: ArrayLike, outcome: ArrayLike) -> FitR
     FitResult
         "difference" (first minus second) with DeLong's standard error; `diagnostics` z and p_value.
     """
-    value1, one1, none1 = _placements(*_groups(first, outcome))
-    value2, one2, none2 = _placements(*_groups(second, outcome))
-    error = math.sqrt(np.var(one1 - one2, ddof=1) / one1.size + np.var(none1 - none2, ddof=1) / none1.size)
-    gap = value1 - value2
-    z = gap / error if error > 0.0 else math.nan
+    one, _ = _groups(first, outcome)
+    size = as_vector(second, "second", as_vector(first, "first").size).size
+    gap, error, p_value = compare_discrimination(outcome, first, second)
     return FitResult(
         model="DeLong", name="difference of two AUCs", estimates={"difference": Estimate("difference", gap, error)},
-        diagnostics={"z": z, "p_value": float(2.0 * special.ndtr(-abs(z))), "n": float(one1.size + none1.size)},
+        diagnostics={
+            "z": gap / error if error > 0.0 else math.nan, "p_value": p_value, "n": float(size), "events": float(one.size),
+        },
     )  # fmt: skip
-
-
-def _placements(one: FloatArray, none: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-    """Return the AUC and how each person of either group stands to the other group."""
-    wins = np.where(one[:, None] > none, 1.0, np.where(one[:, None] == none, 0.5, 0.0))
-    return float(wins.mean()), wins.mean(axis=1), wins.mean(axis=0)

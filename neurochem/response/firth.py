@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,10 @@ from neurochem.response.model_data import (
     marker_axis,
     reliability_record,
     row_record,
-    unit_of_term,
     why_not_fitted,
 )
-from neurochem.results import Estimate, FitResult
+from neurochem.response.odds import log_odds_estimates
+from neurochem.results import FitResult
 from neurochem.units import FloatArray
 
 MODEL = "logistic (Firth)"
@@ -73,7 +72,8 @@ def fit_firth(data: ModelData, labels: Labels, *, settings: Mapping[str, Any]) -
         heights, peak=peak, centre=float(values[0]), step=math.sqrt(covariance[0, 0]),
         drops=np.array([float(special.chdtri(1, 1.0 - level)) for level in LEVELS]), open_heights=(far[0], far[2]),
     )  # fmt: skip
-    estimates = _estimates(data, labels, values, covariance, ends)
+    rows = [(level, float(low), float(high)) for level, (low, high) in zip(LEVELS, ends, strict=True)]
+    estimates = log_odds_estimates(data, labels, values, covariance, rows, kind="profile")
     reliability, low = reliability_record(data)
     chance = special.expit(design @ found)
     slope, drop = estimates[SLOPE], max(0.0, 2.0 * (peak - far[1]))
@@ -138,34 +138,6 @@ def _climb(design: FloatArray, outcome: FloatArray, slope: float | None = None) 
         if gained < 1e-13 * (1.0 + abs(best)) and float(np.abs(step).max()) < 1e-8:
             break
     return found, best
-
-
-def _estimates(
-    data: ModelData, labels: Labels, values: FloatArray, covariance: FloatArray, ends: FloatArray
-) -> dict[str, Estimate]:
-    log_odds = replace(labels, outcome_unit="log-odds")
-    found = {
-        name: Estimate(name, float(values[i]), float(math.sqrt(covariance[i, i])), unit_of_term(log_odds, data, i))
-        for i, name in enumerate(data.names)
-    }
-    rows = [(level, float(low), float(high)) for level, (low, high) in zip(LEVELS, ends, strict=True)]
-    slope = replace(found[SLOPE], limits=tuple(rows), stderr_kind="profile")
-    spread = float(np.std(data.marker, ddof=1))
-    found[SLOPE] = slope
-    found["standardised_slope"] = replace(
-        slope, name="standardised_slope", value=slope.value * spread, stderr=slope.stderr * spread,
-        unit="log-odds per SD", limits=tuple((level, low * spread, high * spread) for level, low, high in rows),
-    )  # fmt: skip
-    ratio = math.exp(slope.value * spread)
-    found["odds_ratio"] = Estimate(
-        "odds_ratio", ratio, ratio * slope.stderr * spread, "per SD", stderr_kind="profile",
-        limits=tuple((level, _exp(low * spread), _exp(high * spread)) for level, low, high in rows),
-    )  # fmt: skip
-    return found
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 700.0 else math.inf
 
 
 def _note(data: ModelData) -> Flag:

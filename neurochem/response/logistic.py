@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from neurochem.response.model_data import (
     marker_axis,
     reliability_record,
     row_record,
-    unit_of_term,
     why_not_fitted,
 )
+from neurochem.response.odds import log_odds_estimates
 from neurochem.results import Estimate, FitResult
 from neurochem.units import FloatArray
 
@@ -68,7 +67,9 @@ def fit_logistic(data: ModelData, labels: Labels, *, settings: Mapping[str, Any]
     covariance = np.asarray(model.cov_params()) / np.outer(scale, scale)
     log_likelihood = float(model.llf)
     null = _fit_at(data, 0.0)
-    estimates = _estimates(data, labels, model.params / scale, covariance, log_likelihood)
+    values, stderr = model.params / scale, math.sqrt(covariance[0, 0])
+    ends = _profile_limits(data, float(values[0]), stderr, log_likelihood)
+    estimates = log_odds_estimates(data, labels, values, covariance, [(_LEVEL, *ends)])
     reliability, low = reliability_record(data)
     return FitResult(
         model=MODEL, name=labels.name, estimates=estimates, flags=(*_few_events(data), *_near_separation(model.predict()), *low),
@@ -108,11 +109,6 @@ def _near_separation(chance: FloatArray) -> tuple[Flag, ...]:
     )
     message += "and its error are far too large; use the score as the outcome or fewer covariates"
     return (Flag("near_separation", message, parameter=SLOPE),)
-
-
-def _exp(value: float) -> float:
-    """Return e to the value, infinite where that is more than a number can hold."""
-    return math.exp(value) if value < 700.0 else math.inf
 
 
 def _separation(data: ModelData) -> Flag | None:
@@ -181,32 +177,6 @@ def _profile_limits(data: ModelData, slope: float, stderr: float, top: float) ->
         inner, outer = slope, slope + side * far * stderr
         limits.append(float(brentq(height, min(inner, outer), max(inner, outer), xtol=1e-8 * stderr)))
     return limits[0], limits[1]
-
-
-def _estimates(
-    data: ModelData, labels: Labels, values: FloatArray, covariance: FloatArray, top: float
-) -> dict[str, Estimate]:
-    errors = np.sqrt(np.diag(covariance))
-    log_odds = replace(labels, outcome_unit="log-odds")
-    found = {
-        name: Estimate(name, float(values[i]), float(errors[i]), unit_of_term(log_odds, data, i))
-        for i, name in enumerate(data.names)
-    }
-    slope = found[SLOPE]
-    low, high = _profile_limits(data, slope.value, slope.stderr, top)
-    spread = float(np.std(data.marker, ddof=1))
-    found[SLOPE] = replace(slope, limits=((_LEVEL, low, high),))
-    found["standardised_slope"] = replace(
-        slope, name="standardised_slope", value=slope.value * spread, stderr=slope.stderr * spread,
-        unit="log-odds per SD", limits=((_LEVEL, low * spread, high * spread),),
-    )  # fmt: skip
-    # per SD of the marker: per whole unit of a binding potential the ratio leaves the range of numbers
-    ratio = _exp(slope.value * spread)
-    found["odds_ratio"] = Estimate(
-        "odds_ratio", ratio, ratio * slope.stderr * spread, "per SD",
-        limits=((_LEVEL, _exp(low * spread), _exp(high * spread)),),
-    )  # fmt: skip
-    return found
 
 
 def _diagnostics(model: Any, data: ModelData, slope: Estimate, null: float) -> dict[str, float]:

@@ -13,6 +13,7 @@ from neurochem.quality import Flag
 from neurochem.response.design_columns import as_vector
 from neurochem.response.linear import t_test_p
 from neurochem.response.model_data import SLOPE
+from neurochem.response.odds import odds_ratio
 from neurochem.results import Estimate, FitResult
 from neurochem.units import FloatArray
 
@@ -194,7 +195,7 @@ def pool_imputations(fits: Sequence[FitResult]) -> FitResult:
     pooled = {name: _pooled_term(fits, name, known=known) for name in names}
     estimates = {name: item.estimate(name, first[name].unit) for name, item in pooled.items()}
     if "odds_ratio" in first:
-        estimates["odds_ratio"] = _odds_ratio(estimates[_STANDARDISED])
+        estimates["odds_ratio"] = odds_ratio(estimates[_STANDARDISED])
     if not known:
         message = "the slope is not identified in every completed data set: its interval is infinite"
         flags = (*(flag for flag in flags if flag.name != _OPEN), Flag(_OPEN, message, "warning", SLOPE))
@@ -241,13 +242,6 @@ def _covariance(fits: Sequence[FitResult], *, known: bool) -> FloatArray:
     values = np.array([[fit[name].value for name in names] for fit in fits])
     within = np.mean([fit.diagnostics.get("stderr_factor", 1.0) ** 2 * fit.covariance for fit in fits], axis=0)
     return np.asarray(within + (1.0 + 1.0 / len(fits)) * np.atleast_2d(np.cov(values, rowvar=False)))
-
-
-def _odds_ratio(slope: Estimate) -> Estimate:
-    low, high = slope.interval(0.95)
-    ratio, below, above = (math.exp(min(value, 700.0)) for value in (slope.value, low, high))
-    above = math.inf if math.isinf(high) else above
-    return Estimate("odds_ratio", ratio, ratio * slope.stderr, "per SD", dof=slope.dof, limits=((0.95, below, above),))
 
 
 def _averages(fits: Sequence[FitResult]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.response.covariates import encode_covariates
+from neurochem.response.design_columns import as_vector
 from neurochem.response.firth import fit_firth
 from neurochem.response.linear import fit_linear
 from neurochem.response.logistic import fit_logistic
@@ -137,7 +138,7 @@ def regress(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     -27.304, n = 6
     """
     inference = Inference(family, error, robust, penalty)
-    y, x = _vector(outcome, "outcome"), _vector(marker, "marker")
+    y, x = as_vector(outcome, "outcome"), as_vector(marker, "marker")
     noise = np.full(x.shape, np.nan) if stderr is None else np.asarray(stderr, dtype=float)
     table = _covariate_table(covariates, x.size)
     groups = () if clusters is None else tuple(str(name) for name in np.asarray(clusters).ravel())
@@ -265,18 +266,6 @@ def with_test_retest(data: ModelData, sd: float) -> ModelData:
     noise[:, 0, 0] = np.nan_to_num(noise[:, 0, 0]) + sd**2 if np.isnan(data.stderr).all() else noise[:, 0, 0] + sd**2
     covariance = None if data.error_covariance is None else noise
     return replace(data, stderr=np.sqrt(noise[:, 0, 0]), error_covariance=covariance)
-
-
-def _vector(values: ArrayLike, name: str) -> np.ndarray:
-    vector = np.asarray(values, dtype=float)
-    if vector.ndim != 1:
-        msg = f"{name} has shape {vector.shape}; give one number per person, shape (n,)"
-        raise InputError(msg)
-    if not np.isfinite(vector).all():
-        index = int(np.flatnonzero(~np.isfinite(vector))[0])
-        msg = f"{name}[{index}] is {vector[index]:g}; leave out people with a missing value first"
-        raise InputError(msg)
-    return vector
 
 
 def _covariate_table(covariates: CovariateInput, size: int) -> pd.DataFrame:

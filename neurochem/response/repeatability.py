@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from neurochem.errors import InputError
 from neurochem.units import FloatArray
-
-_NORMAL = float(special.ndtri(0.975))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +80,10 @@ def repeatability(values: ArrayLike, stderr: ArrayLike | None = None) -> Repeata
 
     Notes
     -----
-    ICC(1,1) = (MSB - MSW) / (MSB + (k - 1) MSW) with the F interval. A same-day retest is a floor: weeks apart more of
-    the person changes. A shift between the scans (`bias`) is not noise: it must be modelled, not read as a drug effect.
+    The statistics are those of `neurochem.pet.retest_reliability`, which gives their intervals too; this adds what an
+    outcome model needs of them. ICC(1,1) = (MSB - MSW) / (MSB + (k - 1) MSW) with the F interval. A same-day retest is a
+    floor: weeks apart more of the person changes. A shift between the scans (`bias`) is not noise: it must be modelled,
+    not read as a drug effect.
 
     References
     ----------
@@ -96,47 +95,20 @@ def repeatability(values: ArrayLike, stderr: ArrayLike | None = None) -> Repeata
             f"values has shape {table.shape}; give finite numbers, one row a person (three or more), one column a scan"
         )
         raise InputError(msg)
-    n, k = table.shape
-    grand, means = table.mean(), table.mean(axis=1)
-    between = k * float(np.sum((means - grand) ** 2)) / (n - 1)
-    within = float(np.sum((table - means[:, None]) ** 2)) / (n * (k - 1))
-    columns = n * float(np.sum((table.mean(axis=0) - grand) ** 2)) / (k - 1)
-    residual = (within * n * (k - 1) - columns * (k - 1)) / ((n - 1) * (k - 1))
-    low, high = _interval(between, within, n, k)
-    pairs = _pairs(table)
-    day, ratio = _day(table, stderr, within)
-    sem = math.sqrt(within)
+    from neurochem.pet.reliability import retest_reliability
+
+    fit = retest_reliability(table)
+    number = {name: estimate.value for name, estimate in fit.estimates.items()}
+    low, high = fit["ICC11"].interval(0.95)
+    day, ratio = _day(table, stderr, fit.diagnostics["ms_within"])
     return Repeatability(
-        people=n, scans=k, ms_between=between, ms_within=within,
-        icc11=_share(between - within, between + (k - 1) * within),
-        icc21=_share(between - residual, between + (k - 1) * residual + k * (columns - residual) / n),
-        icc31=_share(between - residual, between + (k - 1) * residual), icc11_low=low, icc11_high=high,
-        sem=sem, cv_percent=100.0 * _share(sem, float(grand)), repeatability=_NORMAL * math.sqrt(2.0) * sem,
-        absolute_variability_percent=pairs[0], bias=pairs[1], limits_low=pairs[2], limits_high=pairs[3],
+        people=len(table), scans=table.shape[1], ms_between=fit.diagnostics["ms_between"],
+        ms_within=fit.diagnostics["ms_within"], icc11=number["ICC11"], icc21=number["ICC21"], icc31=number["ICC31"],
+        icc11_low=low, icc11_high=high, sem=number["SEM"], cv_percent=number["wsCV"], repeatability=number["RC"],
+        absolute_variability_percent=number.get("AbsVar", math.nan), bias=number.get("bias", math.nan),
+        limits_low=number.get("LoA_low", math.nan), limits_high=number.get("LoA_high", math.nan),
         day_sd=day, error_ratio=ratio,
     )  # fmt: skip
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan
-
-
-def _interval(between: float, within: float, n: int, k: int) -> tuple[float, float]:
-    if within == 0.0:
-        return 1.0, 1.0
-    ratio, a, b = between / within, n - 1, n * (k - 1)
-    lower = ratio / float(special.fdtri(a, b, 0.975))
-    upper = ratio * float(special.fdtri(b, a, 0.975))
-    return (lower - 1.0) / (lower + k - 1.0), (upper - 1.0) / (upper + k - 1.0)
-
-
-def _pairs(table: FloatArray) -> tuple[float, float, float, float]:
-    if table.shape[1] != 2:
-        return math.nan, math.nan, math.nan, math.nan
-    difference = table[:, 1] - table[:, 0]
-    variability = 100.0 * float(np.mean(np.abs(difference) / table.mean(axis=1)))
-    bias, spread = float(difference.mean()), float(difference.std(ddof=1))
-    return variability, bias, bias - _NORMAL * spread, bias + _NORMAL * spread
 
 
 def _day(table: FloatArray, stderr: ArrayLike | None, within: float) -> tuple[float, float]:

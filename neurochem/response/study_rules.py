@@ -9,6 +9,7 @@ import pandas as pd
 
 from neurochem.response.outcomes import is_response
 from neurochem.response.problems import Problem, listed
+from neurochem.response.scanner_visits import visit_is_confounded
 from neurochem.response.tables import FILE, LINE, grouped
 from neurochem.response.validation import BASELINE, Tables, marker_label, problem_at
 
@@ -101,17 +102,16 @@ def _machine_is_visit(tables: Tables) -> list[Problem]:
     problems = []
     for column in (name for name in _MACHINES if name in joined.columns):
         rows = joined.dropna(subset=[column]).drop_duplicates(["participant_id", "visit", column])
-        first = (
-            rows.loc[rows["visit"] == BASELINE].drop_duplicates("participant_id").set_index("participant_id")[column]
-        )
+        first = rows.loc[rows["visit"] == BASELINE]
         for visit, later in rows.loc[rows["visit"] != BASELINE].groupby("visit", sort=False):
-            second = later.drop_duplicates("participant_id").set_index("participant_id")[column]
-            one, two = first.align(second, join="inner")
-            if len(one) > 1 and (one != two).all():
-                message = f"visit and {column} are the same variable: all {len(one)} people changed {column} "
-                message += f"between {BASELINE} and {visit}"
-                remedy = "the change of a marker cannot be told from it: models of change are refused"
-                problems.append(_whole(tables.visits, "visits", "machine_is_visit", column, message, remedy))
+            both = pd.concat([first, later])
+            if not visit_is_confounded(both, person="participant_id", visit="visit", machine=column):
+                continue
+            twice = both.loc[both["participant_id"].duplicated(), "participant_id"].nunique()
+            message = f"visit and {column} are the same variable: all {twice} people changed {column} "
+            message += f"between {BASELINE} and {visit}"
+            remedy = "the change of a marker cannot be told from it: models of change are refused"
+            problems.append(_whole(tables.visits, "visits", "machine_is_visit", column, message, remedy))
     return problems
 
 

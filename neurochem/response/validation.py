@@ -199,7 +199,7 @@ def _people_levels(tables: Tables) -> list[Problem]:
 def _unknown_ids(tables: Tables) -> list[Problem]:
     known = [name for name in tables.people["participant_id"] if name is not None]
     source = tables.names["people"]
-    problems = []
+    problems: list[Problem] = []
     others = [] if tables.treatment is None else [tables.treatment]
     for table in (tables.visits, tables.scores, tables.markers, *others):
         strange = table.loc[~table["participant_id"].isin(known)]

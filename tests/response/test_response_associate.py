@@ -297,7 +297,7 @@ def test_a_wrong_choice_names_itself_and_the_nearest(cohort, choices, message):
 def test_arrays_that_do_not_fit_together_are_refused():
     with pytest.raises(InputError, match="marker has 2 rows, but outcome has 3"):
         regress([1, 2, 3], [1, 2])
-    with pytest.raises(InputError, match=r"marker\[1\] is nan; leave out people"):
+    with pytest.raises(InputError, match=r"marker\[1\] is nan; leave out rows"):
         regress([1, 2, 3], [1, np.nan, 2])
     with pytest.raises(InputError, match=r"stderr\[0\] is -1; a standard error is not negative"):
         regress([1, 2, 3], [1, 2, 3], stderr=[-1, 1, 1])
@@ -388,7 +388,9 @@ def test_a_change_is_refused_when_everybody_changed_scanner(tmp_path):
     moved = small_study(np.random.default_rng(8))
     moved.markers = [{**row, "scanner": "HR+" if "base" in row["session_id"] else "HRRT"} for row in moved.markers]
     cohort = moved.read(tmp_path / "all")
-    with pytest.raises(InputError, match="visit and scanner are the same variable: all 14 people changed scanner"):
+    with pytest.raises(
+        InputError, match=r"visit and scanner are the same variable: .* in all 14 people .*at='baseline'"
+    ):
         associate(cohort, outcome="madrs", marker="BPND", at="change")
     assert associate(cohort, outcome="madrs", marker="BPND").success
     edit(moved.markers, 2, scanner="HR+")

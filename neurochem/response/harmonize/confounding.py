@@ -1,9 +1,9 @@
 """A scanner that changes with the visit: what cannot be told apart is refused by name."""
 
-import numpy as np
 import pandas as pd
 
 from neurochem.errors import InputError, unknown_name
+from neurochem.response.scanner_visits import visit_is_confounded
 
 
 def refuse_scanner_visit_confounding(table: pd.DataFrame, *, person: str, visit: str, scanner: str) -> None:
@@ -38,12 +38,7 @@ def refuse_scanner_visit_confounding(table: pd.DataFrame, *, person: str, visit:
             raise unknown_name(name, map(str, table.columns), kind="column of the table")
     known = table.dropna(subset=[person, visit, scanner])
     repeated = known.loc[known[person].duplicated(keep=False)]
-    visits = list(dict.fromkeys(repeated[visit]))
-    if len(visits) < 2 or repeated[scanner].nunique() < 2:
-        return
-    rest = np.column_stack([_dummies(repeated[person]), _dummies(repeated[scanner])[:, 1:]])
-    whole = np.column_stack([rest, _dummies(repeated[visit])[:, 1:]])
-    if np.linalg.matrix_rank(whole) - np.linalg.matrix_rank(rest) == len(visits) - 1:
+    if not visit_is_confounded(repeated, person=person, visit=visit, machine=scanner):
         return
     pairs = [f"{when}: {', '.join(sorted(map(str, set(rows[scanner]))))}" for when, rows in repeated.groupby(visit)]
     msg = f"{visit} and {scanner} are the same variable: the {scanner} changed with the {visit} in all "
@@ -51,8 +46,3 @@ def refuse_scanner_visit_confounding(table: pd.DataFrame, *, person: str, visit:
     msg += "from the change of scanner and no harmonisation can undo it; use the baseline scans alone, or add people who kept "
     msg += "their scanner (travelling volunteers, controls scanned twice)"
     raise InputError(msg)
-
-
-def _dummies(column: pd.Series) -> np.ndarray:
-    codes = np.unique(column.astype(str).to_numpy(dtype=str), return_inverse=True)[1]
-    return np.eye(int(codes.max()) + 1)[codes]

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from neurochem.errors import InputError
+from neurochem.response.normal_effects import NormalEffects
 from neurochem.results import frozen_array
 from neurochem.units import FloatArray
 
@@ -53,38 +54,6 @@ class RandomEffects:
         return self.shrunken - half, self.shrunken + half
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Normal:
-    """Estimates, and the covariance of their errors in its own axes, so that adding tau2 costs nothing."""
-
-    estimates: FloatArray
-    values: FloatArray
-    vectors: FloatArray
-
-    def inverse(self, tau2: float) -> FloatArray:
-        return (self.vectors / (self.values + tau2)) @ self.vectors.T
-
-    def mean(self, tau2: float) -> tuple[float, float]:
-        """Return the weighted mean and its variance for that tau2."""
-        weight = self.inverse(tau2).sum(axis=1)
-        return float(weight @ self.estimates / weight.sum()), float(1.0 / weight.sum())
-
-    def log_likelihood(self, tau2: float) -> float:
-        """Return the restricted log-likelihood, without its constant."""
-        centre, variance = self.mean(tau2)
-        rest = self.estimates - centre
-        fit = rest @ self.inverse(tau2) @ rest
-        return float(-0.5 * (np.log(self.values + tau2).sum() - math.log(variance) + fit))
-
-    def score(self, tau2: float) -> float:
-        """Return twice the derivative of the restricted log-likelihood."""
-        inverse = self.inverse(tau2)
-        weight = inverse.sum(axis=1)
-        projection = inverse - np.outer(weight, weight) / weight.sum()
-        pull = projection @ self.estimates
-        return float(pull @ pull - np.trace(projection))
-
-
 def random_effects(estimates: ArrayLike, stderr: ArrayLike, correlation: ArrayLike | None = None) -> RandomEffects:
     """Return mean, heterogeneity and shrunken values of estimates that are alike but not equal.
 
@@ -125,7 +94,7 @@ def random_effects(estimates: ArrayLike, stderr: ArrayLike, correlation: ArrayLi
     """
     model = _model(np.asarray(estimates, dtype=float), np.asarray(stderr, dtype=float), correlation)
     count = model.estimates.size
-    tau2 = _restricted_maximum(model)
+    tau2 = model.restricted_tau2()
     mean, variance = model.mean(tau2)
     rest = model.estimates - mean
     spread = float(rest @ model.inverse(tau2) @ rest) / (count - 1)
@@ -143,7 +112,7 @@ def random_effects(estimates: ArrayLike, stderr: ArrayLike, correlation: ArrayLi
     )  # fmt: skip
 
 
-def _model(estimates: FloatArray, stderr: FloatArray, correlation: ArrayLike | None) -> _Normal:
+def _model(estimates: FloatArray, stderr: FloatArray, correlation: ArrayLike | None) -> NormalEffects:
     if estimates.ndim != 1 or estimates.size < 2 or estimates.shape != stderr.shape:
         msg = f"estimates has shape {estimates.shape} and stderr {stderr.shape}; give at least two of each"
         raise InputError(msg)
@@ -151,22 +120,10 @@ def _model(estimates: FloatArray, stderr: FloatArray, correlation: ArrayLike | N
         msg = "estimates and stderr must be finite and every stderr above zero; leave out what could not be estimated"
         raise InputError(msg)
     shared = np.eye(estimates.size) if correlation is None else np.asarray(correlation, dtype=float)
-    values, vectors = np.linalg.eigh(shared * np.outer(stderr, stderr))
-    # a correlation matrix from data may miss being positive by rounding, and equal regions make it singular
-    return _Normal(estimates, np.maximum(values, 1e-10 * values.max()), vectors)
+    return NormalEffects.correlated(estimates, shared * np.outer(stderr, stderr))
 
 
-def _restricted_maximum(model: _Normal) -> float:
-    """Return the tau2 at which the restricted likelihood is highest, zero where it falls from the start."""
-    if model.score(0.0) <= 0.0:
-        return 0.0
-    high = max(float(np.var(model.estimates, ddof=1)), float(model.values.max()), 1e-300)
-    while model.score(high) > 0.0:
-        high *= 4.0
-    return float(optimize.brentq(model.score, 0.0, high, xtol=1e-14 * high, rtol=1e-13))
-
-
-def _shrunken_error(model: _Normal, shrunken: FloatArray, tau2: float) -> FloatArray:
+def _shrunken_error(model: NormalEffects, shrunken: FloatArray, tau2: float) -> FloatArray:
     """Return the root mean squared distance of true values from `shrunken`, over the likelihood of tau."""
     if model.estimates.size < 3:
         middle, variance = _posterior(model, tau2)
@@ -184,7 +141,7 @@ def _shrunken_error(model: _Normal, shrunken: FloatArray, tau2: float) -> FloatA
     return np.sqrt(total)
 
 
-def _posterior(model: _Normal, tau2: float) -> tuple[FloatArray, FloatArray]:
+def _posterior(model: NormalEffects, tau2: float) -> tuple[FloatArray, FloatArray]:
     """Return mean and variance of every true value given tau2, with the mean of all unknown."""
     inverse = model.inverse(tau2)
     mean, variance = model.mean(tau2)
