@@ -16,8 +16,10 @@ from neurochem.mrs.basis_formats import read_basis
 from neurochem.mrs.lcmodel import read_raw
 from neurochem.mrs.lcmodel_namelist import GROUP, read_namelist
 from neurochem.mrs.lcmodel_parameters import PARAMETERS, STATUSES
+from neurochem.mrs.lcmodel_ratios import is_simulated
 from neurochem.mrs.lcmodel_translate import Translation, translate
 from neurochem.mrs.spectra import Acquisition
+from neurochem.mrs.spins.library import find_molecules
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,22 @@ class LCModelControl:
         ------
         InputError
             If none would be left.
+
+        Warns
+        -----
+        NeurochemWarning
+            If a name is neither in the basis nor one that LCModel simulates nor a known metabolite: what is misspelt stays in
+            the fit.
         """
         missing = self.absent(basis)
+        unheard = [name for name in missing if not is_simulated(name) and not _is_metabolite(name)]
+        if unheard:
+            named = "; ".join(f"{name}{_nearest(name, basis.names)}" for name in unheard)
+            message = (
+                f"{self._label}: CHOMIT names what the basis does not have: {named}. Nothing is left out for it; correct it, "
+                "or take it out of CHOMIT."
+            )
+            warnings.warn(message, NeurochemWarning, stacklevel=2)
         present = [name for name in self.omit if name not in missing]
         return basis.drop(*present) if present else basis
 
@@ -227,6 +243,20 @@ def read_lcmodel_control(path: str | Path, *, ignore: Iterable[str] = ()) -> LCM
     file = Path(path)
     given, others = read_namelist(file)
     return _control(given, tuple(ignore), source=str(file), folder=file.parent, others=others)
+
+
+def _is_metabolite(name: str) -> bool:
+    try:
+        find_molecules([name])
+    except UnknownNameError:
+        return False
+    return True
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    folded = {item.casefold(): item for item in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    return f" (did you mean {folded[near[0]]}?)" if near else ""
 
 
 def _places(value: Any) -> dict[int, Any]:

@@ -204,6 +204,9 @@ def fit_separable(  # noqa: PLR0913 - one keyword for each part of the problem
     ----------
     Golub GH, Pereyra V (1973), SIAM J Numer Anal 10:413; Kaufman L (1975), BIT 15:49.
     """
+    if len(starts) == 0:
+        msg = "starts is empty; give at least one start, an array of shape (p,)."
+        raise InputError(msg)
     problem, columns_count = _prepare(
         model, data, starts[0], weights, nonnegative, nuisance, amplitude_penalty, nuisance_penalty, prior
     )

@@ -142,7 +142,16 @@ def test_elements_are_left_out_without_regard_to_case_and_absent_ones_are_named(
     control = mrs.lcmodel_options(nomit=2, chomit=["naa", "Nothing", "Cr"])
     assert control.omit == ("naa", "Nothing")
     assert control.absent(basis) == ("Nothing",)
-    assert set(basis.names) - set(control.basis(basis).names) == {"NAA"}
+    with pytest.warns(NeurochemWarning, match="CHOMIT names what the basis does not have: Nothing"):
+        left = control.basis(basis)
+    assert set(basis.names) - set(left.names) == {"NAA"}
+
+
+def test_a_misspelt_element_is_told_and_one_that_lcmodel_simulates_is_not(basis):
+    with pytest.warns(NeurochemWarning, match=r"NAAGG \(did you mean NAAG\?\)"):
+        assert mrs.lcmodel_options(chomit=["NAAGG", "Lac"]).basis(basis).names == basis.drop("Lac").names
+    omitted = mrs.lcmodel_options(chomit=["Lip13a", "Lip13b", "Lip09", "Lip20", "-CrCH2", "Gln"])
+    assert omitted.basis(basis).names == basis.drop("Gln").names
 
 
 def test_the_table_gets_its_reference_and_sums():

@@ -120,6 +120,11 @@ def test_best_of_several_starts_wins():
     assert fit.cost < 1e-18
 
 
+def test_no_start_is_refused_by_name():
+    with pytest.raises(InputError, match="starts is empty; give at least one start"):
+        fit_separable(TwoExponentials(), TRUTH, starts=[], lower=np.zeros(2), upper=np.full(2, 10.0))
+
+
 def test_prior_pulls_theta_by_its_own_weight():
     class Line:
         def columns(self, theta):
