@@ -16,7 +16,7 @@ from neurochem.response.baseline_change import (
     plot_regression_to_mean,
 )
 from neurochem.response.change import change, percent_change, reliable_change, reliable_change_index
-from neurochem.response.cohort import Cohort, MarkerColumn
+from neurochem.response.cohort import Cohort
 from neurochem.response.courses import changed_markers, outcome_categories, score_slopes, sustained_remission
 from neurochem.response.describe import describe
 from neurochem.response.effect_sizes import auc, compare_auc, hedges_g
@@ -73,6 +73,7 @@ from neurochem.response.repeatability import Repeatability, repeatability
 from neurochem.response.scales import SCALES, Remission, Scale
 from neurochem.response.screening import ScreenResult, random_effects, screen
 from neurochem.response.survival import kaplan_meier, regress_survival, time_to_response
+from neurochem.response.wide_tables import MarkerColumn
 
 _PLOTS = ("plot_association", "plot_forest")
 

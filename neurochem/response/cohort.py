@@ -1,13 +1,13 @@
 """A cohort: people, visits, scores and markers in four tables that have passed every rule."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from neurochem.errors import InputError, unknown_name
 from neurochem.response.assembly import assemble
+from neurochem.response.marker_table import one_row_a_person, rows_of_marker
 from neurochem.response.problems import Problem, cohort_error, errors_of
 from neurochem.response.scales import Scale, find_scale
 from neurochem.response.tables import as_table
@@ -21,36 +21,10 @@ from neurochem.response.validation import (
     Tables,
     marker_label,
 )
+from neurochem.response.wide_tables import MarkerColumn, long_tables
 
 # Rules whose breach leaves nothing to check the content of.
 _STRUCTURE = frozenset({"missing_file", "empty_file", "encoding", "missing_column", "repeated_column", "ragged_row"})
-
-
-@dataclass(frozen=True, slots=True)
-class MarkerColumn:
-    """Which columns of a wide table hold one marker at one visit.
-
-    Attributes
-    ----------
-    marker, visit, column : str
-        Name of the marker, visit, and the column with its values.
-    se : str or None
-        Column with the standard errors, in the unit of the values.
-    unit, region, model, se_source : str
-        What the columns cannot say themselves.
-    missing : str
-        Why an empty cell is empty: "not_acquired", "failed" or "withdrawn".
-    """
-
-    marker: str
-    visit: str
-    column: str
-    se: str | None = None
-    unit: str = ""
-    region: str = "voxel"
-    model: str | None = None
-    se_source: str | None = None
-    missing: str = "not_acquired"
 
 
 class Cohort:
@@ -115,24 +89,8 @@ class Cohort:
         levels: Mapping[str, Sequence[str]] | None = None,
         scales: Mapping[str, Scale] | None = None,
     ) -> None:
-        used = [participant, *(column for by_visit in scores.values() for column in by_visit.values())]
-        used += [name for item in markers for name in (item.column, item.se) if name is not None]
-        for column in used:
-            if column not in frame.columns:
-                raise unknown_name(column, [str(name) for name in frame.columns], kind="column of the frame")
-        named = [*(visit for by_visit in scores.values() for visit in by_visit), *(item.visit for item in markers)]
-        for visit in named:
-            if visit not in visits:
-                raise unknown_name(visit, visits, kind="visit", remedy="Give its week in visits.")
-        people = frame.drop(columns=list(dict.fromkeys(used[1:]))).rename(columns={participant: "participant_id"})
-        long = Cohort.from_tables(
-            people,
-            visits=_long_visits(frame, participant, visits),
-            scores=_long_scores(frame, participant, scores),
-            markers=_long_markers(frame, participant, markers),
-            levels=levels,
-            scales=scales,
-        )
+        people, seen, rated, scanned = long_tables(frame, participant, visits=visits, scores=scores, markers=markers)
+        long = Cohort.from_tables(people, visits=seen, scores=rated, markers=scanned, levels=levels, scales=scales)
         for name in self.__slots__:
             object.__setattr__(self, name, getattr(long, name))
 
@@ -288,14 +246,7 @@ class Cohort:
         InputError
             If there are several and none was chosen.
         """
-        rows = _choose(self._markers, "marker", marker, "marker")
-        rows = _choose(rows, "region", region, f"region of {marker}")
-        label = marker_label(marker, str(rows["region"].iloc[0]))
-        # a scan that was never fitted has no model of its own
-        unfitted = rows["model"].isna() & rows["value"].isna()
-        fitted = rows.loc[~unfitted] if not unfitted.all() else rows
-        chosen = _choose(fitted, "model", model, f"model of {label}")
-        return rows.loc[rows.index.isin(chosen.index) | unfitted].copy()
+        return rows_of_marker(self._markers, marker, region, model)
 
     def wide(self, visit: str = BASELINE, *, column: str = "value") -> pd.DataFrame:
         """Return one row a person: properties, scores of that visit and every marker of every modality.
@@ -321,17 +272,9 @@ class Cohort:
         self.endpoint(visit)
         if column not in {"value", "se"}:
             raise unknown_name(column, ("value", "se"), kind="column of a marker")
-        people = self.people.set_index("participant_id")
         at = self._scores.loc[self._scores["visit"] == visit]
-        parts = {scale: rows.set_index("participant_id")["score"] for scale, rows in at.groupby("scale", sort=False)}
         rows = self._markers.loc[self._markers["visit"] == visit]
-        for (marker, region), some in rows.groupby(["marker", "region"], sort=False):
-            models = some["model"].dropna().unique()
-            for model in models if len(models) else [None]:
-                one = some if model is None else some.loc[some["model"] == model]
-                name = marker_label(str(marker), str(region)) + (f" {model}" if len(models) > 1 else "")
-                parts[name] = one.set_index("participant_id")[column]
-        return people.join(pd.DataFrame(parts, index=people.index, dtype=float))
+        return one_row_a_person(self._people, at, rows, column)
 
     def with_covariates(self, columns: Mapping[str, tuple[str, str]], visit: str = BASELINE) -> "Cohort":
         """Return a cohort in which markers of another modality are properties of the person, to adjust for.
@@ -408,51 +351,3 @@ def _stop_at_structure(problems: Sequence[Problem]) -> None:
     """Raise if a table could not be read at all, before rules on its content make noise."""
     if any(problem.rule in _STRUCTURE for problem in problems):
         raise cohort_error(errors_of(problems))
-
-
-def _choose(rows: pd.DataFrame, column: str, name: str | None, kind: str) -> pd.DataFrame:
-    known = list(dict.fromkeys(rows[column]))
-    if name is None:
-        if len(known) == 1:
-            return rows
-        msg = f"{column} is not given and there are {len(known)} ({', '.join(map(str, known))}); choose the {kind}"
-        raise InputError(msg)
-    if name not in known:
-        raise unknown_name(name, [str(item) for item in known], kind=kind)
-    return rows.loc[rows[column] == name]
-
-
-def _long_visits(frame: pd.DataFrame, participant: str, visits: Mapping[str, float]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame({"participant_id": frame[participant], "session_id": f"ses-{visit}", "visit": visit, "week": week})
-        for visit, week in visits.items()
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*VISIT_COLUMNS])
-
-
-def _long_scores(frame: pd.DataFrame, participant: str, scores: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    parts = [
-        pd.DataFrame(
-            {"participant_id": frame[participant], "session_id": f"ses-{visit}", "scale": scale, "score": frame[column]}
-        )
-        for scale, by_visit in scores.items()
-        for visit, column in by_visit.items()
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*SCORE_COLUMNS, "scale"])
-
-
-def _long_markers(frame: pd.DataFrame, participant: str, markers: Sequence[MarkerColumn]) -> pd.DataFrame:
-    if not markers:
-        msg = "markers is empty; name at least one marker column"
-        raise InputError(msg)
-    parts = []
-    for item in markers:
-        missing = frame[item.column].isna()
-        part = {
-            "participant_id": frame[participant], "session_id": f"ses-{item.visit}", "marker": item.marker,
-            "region": item.region, "value": frame[item.column],
-            "se": frame[item.se].where(~missing) if item.se else None, "unit": item.unit, "model": item.model,
-            "se_source": item.se_source, "qc": missing.map({True: item.missing, False: "ok"}),
-        }  # fmt: skip
-        parts.append(pd.DataFrame(part).astype(object))
-    return pd.concat(parts, ignore_index=True)

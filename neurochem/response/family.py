@@ -60,6 +60,7 @@ def associate_all(
     outcome: str,
     markers: Sequence[Member] | None = None,
     at: Sequence[str] = AT,
+    test_retest_sd: float | Mapping[str, float] = 0.0,
     **choices: Any,
 ) -> ResultSet:
     """Run one association for every marker and time point of a family.
@@ -75,6 +76,9 @@ def associate_all(
         a marker analysed with several models then counts once a model, since all were looked at.
     at : sequence of str
         "baseline", "change" or both. A change is left out for markers that nobody was scanned for a second time.
+    test_retest_sd : float or mapping of str to float
+        As for `associate`, one for all; or by marker ("GABA") or marker and region ("BPND midbrain"), each in the unit of
+        its marker, zero for those without one.
     **choices
         Every other keyword of `associate`: outcome_type, covariates, endpoint_visit ...
 
@@ -94,13 +98,27 @@ def associate_all(
         if time not in AT:
             raise unknown_name(time, AT, kind="at")
     fits: dict[str, FitResult] = {}
+    members = _members(cohort, markers)
+    days = _day_to_day(members, test_retest_sd)
     for time in times:
-        for member in _members(cohort, markers):
+        for member, sd in zip(members, days, strict=True):
             if time == "change" and not _scanned_twice(cohort, member, choices):
                 continue
-            fit = associate(cohort, outcome=outcome, at=time, **member, **choices)
+            fit = associate(cohort, outcome=outcome, at=time, test_retest_sd=sd, **member, **choices)
             fits[_name(cohort, member, time)] = fit
     return _with_family(fits)
+
+
+def _day_to_day(members: Sequence[Mapping[str, Any]], sd: float | Mapping[str, float]) -> list[float]:
+    """Return the day-to-day SD of each member; a name that is none of theirs is refused."""
+    if not isinstance(sd, Mapping):
+        return [sd] * len(members)
+    labels = [marker_label(str(member["marker"]), member["region"]) for member in members]
+    known = dict.fromkeys([*(str(member["marker"]) for member in members), *labels])
+    for name in sd:
+        if name not in known:
+            raise unknown_name(name, known, kind="marker in test_retest_sd")
+    return [float(sd.get(label, sd.get(member["marker"], 0.0))) for label, member in zip(labels, members, strict=True)]
 
 
 def _members(cohort: Cohort, markers: Sequence[Member] | None) -> list[dict[str, Any]]:

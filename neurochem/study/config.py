@@ -13,6 +13,8 @@ from neurochem.study.mrs_config import METHODS, SPLITS, TARGETS, EditedConfig, M
 CONFIG_FILE = "code/neurochem.toml"
 OUTCOME_TYPES = ("change", "percent_change", "percent_reduction", "response", "remission", "endpoint")
 TIMES = ("baseline", "change")
+# As `neurochem.response.associate` has them; named here because reading a configuration loads no statistics.
+ERROR_MODELS = ("ml", "reml", "rc", "simex", "none")
 ENGINES = ("processes", "serial", "dask")
 # Methods that keep the regions of the label image; the others make tissues of them.
 PVC_METHODS = ("gtm", "sgtm", "rbv", "iy")
@@ -96,6 +98,10 @@ class ResponseConfig:
         Outcome type of a prediction model to be made and judged as well; empty for none.
     predictors : tuple of str
         Its candidates, for example "BPND midbrain"; empty for all markers at baseline with severity, age and sex.
+    error : str
+        How the scans' standard errors enter: "ml", "reml", "rc", "simex", or "none", which leaves slopes attenuated.
+    test_retest_sd : mapping of str to float
+        SD of one person's true value from day to day, by marker ("GABA", "BPND midbrain"), in the marker's unit.
     """
 
     outcome: str = "madrs"
@@ -108,6 +114,8 @@ class ResponseConfig:
     arms: tuple[str, ...] = ()
     predict: str = ""
     predictors: tuple[str, ...] = ()
+    error: str = "ml"
+    test_retest_sd: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +228,15 @@ def _times(value: Any) -> tuple[str, ...]:
     return tuple(check(item) for item in ([value] if isinstance(value, str) else _texts(value)))
 
 
+def _sd_by_marker(value: Any) -> dict[str, float]:
+    try:
+        return {str(name): _positive(sd) for name, sd in value.items()}
+    except (AttributeError, _NotAllowedError):
+        msg = "a table of markers and the SD of each, above zero and in its unit: "
+        msg += '{GABA = 0.1, "BPND midbrain" = 0.08}'
+        raise _NotAllowedError(msg) from None
+
+
 def _markers(value: Any) -> tuple[MarkerChoice, ...]:
     keys = {"marker", "region"}
     rows: list[Any] = value if isinstance(value, list) else [None]
@@ -262,7 +279,8 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
         {
             "outcome": _text, "outcome_type": _one_of(*OUTCOME_TYPES), "baseline_visit": _text,
             "endpoint_visit": _text, "covariates": _texts, "at": _times, "markers": _markers, "arms": _two_arms,
-            "predict": _one_of("", *OUTCOME_TYPES), "predictors": _texts,
+            "predict": _one_of("", *OUTCOME_TYPES), "predictors": _texts, "error": _one_of(*ERROR_MODELS),
+            "test_retest_sd": _sd_by_marker,
         },
     ),
     "run": (RunConfig, {"workers": _count, "engine": _one_of(*ENGINES), "scheduler": _text}),

@@ -166,6 +166,8 @@ def associate_family(cohort: response.Cohort, settings: ResponseConfig) -> Resul
         covariates=settings.covariates,
         baseline_visit=settings.baseline_visit,
         endpoint_visit=settings.endpoint_visit,
+        error=settings.error,
+        test_retest_sd=settings.test_retest_sd,
     )
 
 
