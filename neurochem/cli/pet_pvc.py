@@ -96,7 +96,7 @@ def _image(arguments: argparse.Namespace) -> Any:
     """Return a dynamic image with its frames; a volume without frames as it is."""
     from neurochem import pet
     from neurochem.pet.aligned import read_values
-    from neurochem.pet.image import load_nifti
+    from neurochem.reading import load_nifti
 
     stored = load_nifti(arguments.image)
     if len(stored.shape) != 3:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from neurochem.arguments import argument_error, is_numeric_array
 from neurochem.errors import FileFormatError, InputError
-from neurochem.pet.image import load_nifti
+from neurochem.reading import load_nifti
 from neurochem.units import BoolArray, FloatArray
 
 # Affines written by different tools differ by rounding: a micrometre a voxel is the same place.

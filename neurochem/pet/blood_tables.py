@@ -1,6 +1,5 @@
 """Blood recordings in BIDS: autosampler and manual samples with their sidecars."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,9 @@ from neurochem.errors import FileFormatError, InputError, MissingFileError, Unit
 from neurochem.naming import BLOOD_SUFFIX, parse_bids_name, sidecar_path
 from neurochem.pet.blood_samples import BloodSamples, BloodSeries
 from neurochem.pet.decay import decay_constant_per_min
+from neurochem.pet.sidecar import seconds_field
 from neurochem.pet.tables import numbers, read_table
+from neurochem.reading import read_json_object
 from neurochem.units import FloatArray, seconds_to_minutes, to_kbq_per_ml, to_seconds
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def _one_scan(files: list[Path], folder: Path) -> None:
 def _clock(file: Path, injection_s: float | None, isotope: str | None, *, corrected: bool) -> tuple[_Clock, list[str]]:
     """Return when injection was, from the image's sidecar where it is not given."""
     record, source = _image_sidecar(file)
-    injection = injection_s if injection_s is not None else _seconds(record, "InjectionStart", 0.0, source)
-    reference = _seconds(record, "ImageDecayCorrectionTime", injection, source)
+    injection = injection_s if injection_s is not None else seconds_field(record, "InjectionStart", 0.0, source)
+    reference = seconds_field(record, "ImageDecayCorrectionTime", injection, source)
     notes = []
     if injection:
         notes.append(f"times moved by {-injection:g} s, from TimeZero to injection")
@@ -152,27 +153,7 @@ def _image_sidecar(file: Path) -> tuple[dict[str, Any], str]:
             continue
         if best is None or len(entities) > best[0]:
             best = (len(entities), candidate)
-    return ({}, "") if best is None else (_json(best[1]), str(best[1]))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        msg = f"{path}: not valid JSON ({error}); repair the sidecar"
-        raise FileFormatError(msg) from error
-    if not isinstance(record, dict):
-        msg = f"{path}: a sidecar is a JSON object, not {type(record).__name__}; repair it"
-        raise FileFormatError(msg)
-    return record
-
-
-def _seconds(record: Mapping[str, Any], field: str, default: float, where: str) -> float:
-    value = record.get(field, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        msg = f"{where}: field '{field}' is {value!r}; it must be a number of seconds from TimeZero"
-        raise FileFormatError(msg)
-    return float(value)
+    return ({}, "") if best is None else (read_json_object(best[1]), str(best[1]))
 
 
 def _flags(file: Path, sidecar: Mapping[str, Any]) -> dict[str, bool]:
@@ -203,7 +184,7 @@ def _read_recording(
     if not side.is_file() and not assume:
         msg = f"{side}: no such sidecar; a blood table needs one with units and {', '.join(_FLAGS)}, or give assume={{...}}"
         raise MissingFileError(msg)
-    sidecar = {**assume, **(_json(side) if side.is_file() else {})}
+    sidecar = {**assume, **(read_json_object(side) if side.is_file() else {})}
     flags = _flags(file, sidecar)
     label = parse_bids_name(file.name)[0].get("recording", "unnamed")
     time = _times(table, sidecar, file) - clock.injection_s

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurochem.arguments import argument_error, checked_arguments, is_numeric_array
-from neurochem.errors import FileFormatError, InputError, MissingFileError
+from neurochem.errors import FileFormatError, InputError
 from neurochem.naming import sidecar_path
 from neurochem.pet.compressed import UnpackedArray
 from neurochem.pet.decay import isotope_name
 from neurochem.pet.frames import Frames
 from neurochem.pet.sidecar import read_sidecar, scan_timing
+from neurochem.reading import load_nifti
 from neurochem.units import BoolArray, FloatArray
 
 
@@ -125,28 +126,6 @@ class DynamicImage:
             msg = f"{self.where}: frame {stored + 1} cannot be read ({error}); the file is truncated or damaged, copy it again"
             raise FileFormatError(msg) from error
         return volume * self.scale[index]
-
-
-def load_nifti(path: str | Path) -> Any:
-    """Open a NIfTI file without reading its data.
-
-    Raises
-    ------
-    MissingFileError, FileFormatError
-        If there is no such file, or it is not an image.
-    """
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-
-    file = Path(path)
-    if not file.is_file():
-        msg = f"{file}: no such file; give the path of a NIfTI image"
-        raise MissingFileError(msg)
-    try:
-        return nibabel.load(file)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
-        msg = f"{file}: not a readable NIfTI image ({error}); it is truncated, damaged or of another format; copy it again"
-        raise FileFormatError(msg) from error
 
 
 @checked_arguments

@@ -16,6 +16,7 @@ from neurochem.pet.decay import decay_constant_per_min
 from neurochem.pet.input_spline import fit_spline
 from neurochem.pet.joined_exponentials import JoinedExponentials
 from neurochem.pet.sample_fit import FittedCurve, Parameter, SampleCurve, SampleModel, Samples
+from neurochem.pet.samples import checked_variance
 from neurochem.registry import Registry
 from neurochem.results import FitResult
 from neurochem.units import FloatArray, minutes_to_seconds, seconds_to_minutes
@@ -281,7 +282,7 @@ def fit_input(
     if model.casefold() == "spline":
         if fixed:
             raise unknown_name(next(iter(fixed)), (), kind="parameter of spline")
-        return _as_input(fit_spline(samples, variance=variance))
+        return _as_input(fit_spline(samples, variance=checked_variance(variance)))
     if model not in INPUT_MODELS:
         raise unknown_name(model, [*INPUT_MODELS.names(), "spline"], kind="input model")
     return _as_input(INPUT_MODELS[model].fit(samples, fixed=fixed, variance=variance))

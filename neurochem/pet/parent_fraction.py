@@ -297,15 +297,10 @@ def fit_parent_fraction(
         If a fraction lies outside 0 to 1 (percent, for example), or there are too few samples.
     """
     samples = Samples(time_s, fraction, weights=weights, name="parent fraction", where=where)
-    outside = np.flatnonzero(samples.used & ~(np.abs(samples.values - 0.5) <= 0.5 + _NOISE))
-    if outside.size:
-        row = outside[0]
-        place = f"{where}: " if where else ""
-        msg = (
-            f"{place}parent fraction, sample {row + 1} at {samples.time_s[row]:g} s, is {samples.values[row]:g}; it must lie "
-            "between 0 and 1. Divide percent by 100, and give a wrong sample the weight 0."
-        )
-        raise InputError(msg)
+    samples.check(
+        np.abs(samples.values - 0.5) <= 0.5 + _NOISE,
+        "it must lie between 0 and 1. Divide percent by 100, and give a wrong sample the weight 0.",
+    )
     if model == "best":
         return choose_parent_fraction(samples, fixed=fixed, variance=variance)
     return PARENT_FRACTIONS[model].fit(samples, fixed=fixed, variance=variance)

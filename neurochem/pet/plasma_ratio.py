@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurochem.arguments import checked_arguments
-from neurochem.errors import InputError
 from neurochem.pet.sample_fit import Parameter, SampleCurve, SampleModel, Samples
 from neurochem.pet.sample_lines import Interpolation
 from neurochem.registry import Registry
@@ -117,12 +116,5 @@ def fit_blood_to_plasma(
         If a ratio is not positive, or there are too few samples.
     """
     samples = Samples(time_s, ratio, weights=weights, name="blood-to-plasma ratio", where=where)
-    bad = np.flatnonzero(samples.used & ~(samples.values > 0))
-    if bad.size:
-        place = f"{where}: " if where else ""
-        msg = (
-            f"{place}blood-to-plasma ratio, sample {bad[0] + 1} at {samples.time_s[bad[0]]:g} s, is {samples.values[bad[0]]:g}; "
-            "it must be positive. Give samples from before arrival the weight 0."
-        )
-        raise InputError(msg)
+    samples.check(samples.values > 0, "it must be positive. Give samples from before arrival the weight 0.")
     return BLOOD_TO_PLASMA[model].fit(samples, fixed=fixed, variance=variance)

@@ -1,14 +1,17 @@
 """A tissue curve as a spectrum of exponentials: the dictionary, and what its amplitudes mean."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from neurochem.errors import InputError
 from neurochem.pet.compartments import Blood
-from neurochem.pet.model import Outcome, ScanInputs, Target
-from neurochem.pet.view import FrameView
+from neurochem.pet.model import KineticModel, Outcome, ScanInputs, Target
+from neurochem.pet.one_tissue import plasma_tissue
+from neurochem.pet.view import FrameView, View
 from neurochem.quality import Flag
 from neurochem.solve import delta_method, propagated_covariance
 from neurochem.units import FloatArray
@@ -181,3 +184,20 @@ def groups_of(amplitudes: FloatArray) -> list[np.ndarray]:
     """Return the places of positive amplitudes, in runs of neighbours."""
     active = np.flatnonzero(amplitudes > 0)
     return [] if active.size == 0 else np.split(active, np.flatnonzero(np.diff(active) > 1) + 1)
+
+
+class SpectrumModel(KineticModel):
+    """A model that describes the tissue by a spectrum of exponentials; how the amplitudes are found is its own matter."""
+
+    inputs: ClassVar[str] = "plasma"
+    parameters: ClassVar[tuple[str, ...]] = ("K1", "VT", "VB")
+    options: ClassVar[tuple[str, ...]] = ("VB", "trapping", "slowest_per_min")
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """Names of the estimates of a fit."""
+        return NAMES
+
+    def predict(self, parameters: Mapping[str, float], view: View) -> FloatArray:
+        """Return the curve of a single exponential from K1, VT (or k2) and VB."""
+        return plasma_tissue(parameters, view, self.name)

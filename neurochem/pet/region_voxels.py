@@ -98,6 +98,7 @@ def _labelled(image: DynamicImage, labels: Any, names: Mapping[int, str], *, ski
     values = values[..., 0] if values.ndim == 4 and values.shape[3] == 1 else values
     check_place(values.shape, affine, image, where=where, kind="label", image_where=image.where)
     values = values.ravel()
+    _check_whole(values, where)
     wanted = np.array(sorted(number for number in names if number != 0), dtype=float)
     if skip_absent:
         wanted = wanted[np.isin(wanted, values)]
@@ -116,6 +117,19 @@ def _labelled(image: DynamicImage, labels: Any, names: Mapping[int, str], *, ski
     order = np.argsort(index[voxel], kind="stable")
     regions = tuple(str(names[int(number)]) for number in wanted)
     return RegionVoxels(regions, voxel[order], np.repeat(np.arange(wanted.size), counts), None, where)
+
+
+def _check_whole(values: np.ndarray, where: str) -> None:
+    """Raise unless labels are whole numbers; one that is not finite labels nothing."""
+    if values.dtype.kind != "f":
+        return
+    odd = np.flatnonzero(np.isfinite(values) & (values != np.round(values)))
+    if odd.size:
+        msg = (
+            f"{where}: labels hold {values[odd[0]]:g}, and {odd.size} voxels are no whole numbers; a label is one. Resample "
+            "labels to the nearest neighbour, or give shares of regions as maps="
+        )
+        raise InputError(msg)
 
 
 def _mapped(image: DynamicImage, maps: Any, names: Any, *, skip_absent: bool) -> RegionVoxels:

@@ -1,6 +1,5 @@
 """What a BIDS PET sidecar says of time, decay and units, read whole and put right once."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from neurochem.errors import FileFormatError, FrameTimingError, InputError, Miss
 from neurochem.naming import parse_bids_name
 from neurochem.pet.decay import decay_constant_per_min, frame_decay_factor, isotope_name
 from neurochem.pet.frames import Frames
+from neurochem.reading import read_json_object
 from neurochem.units import BoolArray, FloatArray, activity_factor, seconds_to_minutes
 
 
@@ -49,19 +49,7 @@ def read_sidecar(path: Path) -> dict[str, Any]:
             "and ImageDecayCorrected. Add it (a BIDS converter writes it), or name another with sidecar (--sidecar)."
         )
         raise MissingFileError(msg)
-    return {**inherited, **(_read_object(path) if path.is_file() else {})}
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        msg = f"{path}: not valid JSON ({error}); repair the sidecar"
-        raise FileFormatError(msg) from error
-    if not isinstance(record, dict):
-        msg = f"{path}: a sidecar is a JSON object, not {type(record).__name__}; repair it"
-        raise FileFormatError(msg)
-    return record
+    return {**inherited, **(read_json_object(path) if path.is_file() else {})}
 
 
 def _inherited(path: Path) -> dict[str, Any]:
@@ -76,7 +64,7 @@ def _inherited(path: Path) -> dict[str, Any]:
         for candidate in sorted({*folder.glob(f"*_{suffix}.json"), folder / f"{suffix}.json"}):
             other, _, _ = parse_bids_name(candidate.name)
             if candidate.is_file() and other.items() <= entities.items():
-                fields.update(_read_object(candidate))
+                fields.update(read_json_object(candidate))
     return fields
 
 
@@ -120,7 +108,7 @@ def scan_timing(
         i = negative[0]
         msg = f"{where}: FrameDuration of frame {i + 1} is {duration[i]:g} s; it must not be negative. Repair the sidecar."
         raise FrameTimingError(msg)
-    injection = _number(sidecar, "InjectionStart", 0.0, where)
+    injection = seconds_field(sidecar, "InjectionStart", 0.0, where)
     named = sidecar.get("TracerRadionuclide") or isotope
     known = isotope_name(str(named)) if named else None
     start = start - injection
@@ -173,10 +161,11 @@ def _series(sidecar: Mapping[str, Any], field: str, where: str) -> FloatArray:
     return values
 
 
-def _number(sidecar: Mapping[str, Any], field: str, default: float, where: str) -> float:
-    value = sidecar.get(field, default)
+def seconds_field(record: Mapping[str, Any], field: str, default: float, where: str) -> float:
+    """Return a number of seconds from TimeZero that a sidecar states, or the default where it is silent."""
+    value = record.get(field, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        msg = f"{where}: field '{field}' is {value!r}; it must be a number of seconds relative to TimeZero"
+        msg = f"{where}: field '{field}' is {value!r}; it must be a number of seconds from TimeZero"
         raise FileFormatError(msg)
     return float(value)
 
@@ -195,7 +184,7 @@ def _decay_scale(
     if not isinstance(corrected, bool):
         msg = f"{where}: field 'ImageDecayCorrected' is {corrected!r}; it must be true or false"
         raise FileFormatError(msg)
-    reference = _number(sidecar, "ImageDecayCorrectionTime", injection, where) - injection
+    reference = seconds_field(sidecar, "ImageDecayCorrectionTime", injection, where) - injection
     if corrected and abs(reference) < 1e-9:
         return np.ones(start.size), notes
     if isotope is None:

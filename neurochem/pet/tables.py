@@ -13,7 +13,9 @@ from neurochem.naming import sidecar_path, write_text
 from neurochem.pet.blood import ArterialInput
 from neurochem.pet.decay import frame_decay_factor
 from neurochem.pet.frames import Frames
+from neurochem.pet.sidecar import seconds_field
 from neurochem.pet.tacs import TimeActivityCurves
+from neurochem.reading import read_json_object
 from neurochem.units import FloatArray, to_kbq_per_ml, to_seconds
 
 if TYPE_CHECKING:
@@ -75,12 +77,7 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     sidecar = sidecar_path(path)
     if not sidecar.is_file():
         return {}
-    try:
-        record = json.loads(sidecar.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        msg = f"{sidecar}: not valid JSON ({error})"
-        raise FileFormatError(msg) from error
-    return record if isinstance(record, dict) else {}
+    return read_json_object(sidecar)
 
 
 def _column_unit(sidecar: Mapping[str, Any], column: str) -> str | None:
@@ -142,7 +139,8 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
         length = to_seconds(numbers(table, duration, str(file)), unit, where=f"{file}, column '{duration}'")
     else:
         length = to_seconds(numbers(table, str(end), str(file)), unit, where=str(file)) - begin
-    frames = Frames(begin - _injection_s(sidecar, file), length, where=str(file))
+    injection = seconds_field(sidecar, "InjectionStart", 0.0, str(sidecar_path(file)))
+    frames = Frames(begin - injection, length, where=str(file))
     skipped = time_columns | ({weights} if weights else set())
     if isinstance(regions, str):
         regions = [regions]
@@ -161,15 +159,6 @@ def read_tacs(  # noqa: PLR0913 - the description of a table, all by keyword
         voxels=_voxels(sidecar, names),
         where=str(file),
     )
-
-
-def _injection_s(sidecar: Mapping[str, Any], file: Path) -> float:
-    """Return what the sidecar says of the time of injection, 0 where it says nothing."""
-    value = sidecar.get("InjectionStart", 0)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        msg = f"{sidecar_path(file)}: field 'InjectionStart' is {value!r}; it must be a number of seconds"
-        raise FileFormatError(msg)
-    return float(value)
 
 
 def _decay_correction(sidecar: Mapping[str, Any], frames: Frames, isotope: str | None, file: Path) -> FloatArray:

@@ -3,111 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.pet.decay import isotope_name
 from neurochem.pet.model import MODELS
+from neurochem.pet.tracer_table import Tracer, known_tracers, plain_name, search_key, tracers_by_key
 from neurochem.quality import Flag
 
 _LABEL = re.compile(r"^\s*\[?\s*(11-?c|c-?11|18-?f|f-?18)\s*\]?[\s_-]*", re.IGNORECASE)
 _SIDES = frozenset({"left", "right", "lh", "rh", "l", "r"})
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """A sentence that a reader of the result needs.
-
-    Attributes
-    ----------
-    text : str
-        The sentence.
-    severity : str
-        "info" or "warning".
-    inside, outside : tuple of str
-        Parts of region names: the caveat concerns regions that hold one of `inside`, or none of `outside`; the whole
-        scan where both are empty.
-    """
-
-    text: str
-    severity: str
-    inside: tuple[str, ...] = ()
-    outside: tuple[str, ...] = ()
-
-    @property
-    def regional(self) -> bool:
-        """Whether it concerns some regions only."""
-        return bool(self.inside or self.outside)
-
-    def concerns(self, region: str) -> bool:
-        """Say whether it concerns a region of this name."""
-        name = _plain(region)
-        if self.inside:
-            return any(part in name for part in self.inside)
-        return not any(part in name for part in self.outside)
-
-
-@dataclass(frozen=True, slots=True)
-class Tracer:
-    """One tracer.
-
-    Attributes
-    ----------
-    name, isotope : str
-        Name without the label, and "C11" or "F18".
-    aliases : tuple of str
-        Other spellings.
-    target, system : str
-        What it binds to, and the system that belongs to.
-    reference : str
-        Reference region in words.
-    reference_regions : tuple of str
-        How to find it, best first: parts a name must hold joined by "+", parts it must not hold after "-".
-    models_reference, models_blood : tuple of str
-        Recommended models, best first.
-    prefer : str
-        "reference" or "blood": which of them when both are possible.
-    scan_min : (float, float)
-        Usual length of the scan in minutes.
-    k2prime : (float, float) or None
-        Published k2' in 1/min, low and high.
-    t_star_min : float or None
-        Usual start of the linear part, in minutes.
-    k2prime_source, t_star_source, source, checked : str
-        Where numbers come from, and what of it was read in the source rather than from memory.
-    caveats : tuple of Caveat
-        What a reader of the result must know.
-    """
-
-    name: str
-    isotope: str
-    aliases: tuple[str, ...]
-    target: str
-    system: str
-    reference: str
-    reference_regions: tuple[str, ...]
-    models_reference: tuple[str, ...]
-    models_blood: tuple[str, ...]
-    prefer: str
-    scan_min: tuple[float, float]
-    k2prime: tuple[float, float] | None
-    k2prime_source: str
-    t_star_min: float | None
-    t_star_source: str
-    caveats: tuple[Caveat, ...]
-    source: str
-    checked: str
-
-    def __repr__(self) -> str:
-        """Return label, target and reference region on one line."""
-        return f"<Tracer [{self.isotope[1:]}{self.isotope[0]}]{self.name}: {self.target}, reference {self.reference}>"
-
-    def defaults(self, region_names: Sequence[str], *, has_blood: bool = False) -> "Choice":
-        """Return the analysis that these regions allow; see `choose`."""
-        return choose(self, region_names, has_blood)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,13 +72,13 @@ def tracer(name: str) -> Tracer:
     >>> tracer("[11C]dasb").target
     'SERT'
     """
-    table = _lookup()
+    table = tracers_by_key()
     label = _LABEL.match(str(name))
     bare = str(name)[label.end() :] if label else str(name)
-    found = table.get(_key(bare))
+    found = table.get(search_key(bare))
     if found is None:
         remedy = "Give model= and reference= yourself for a tracer that is not listed."
-        raise unknown_name(bare, [item.name for item in _tracers()], kind="tracer", remedy=remedy)
+        raise unknown_name(bare, [item.name for item in known_tracers()], kind="tracer", remedy=remedy)
     if label and isotope_name(label.group(1)) != found.isotope:
         msg = (
             f"tracer '{name}' is labelled {isotope_name(label.group(1))}, but {found.name} in the table is {found.isotope}; "
@@ -191,7 +97,7 @@ def tracers() -> list[dict[str, Any]]:
             "scan_min": item.scan_min, "k2prime": item.k2prime, "t_star_min": item.t_star_min,
             "caveats": tuple(caveat.text for caveat in item.caveats), "source": item.source, "checked": item.checked,
         }
-        for item in _tracers()
+        for item in known_tracers()
     ]  # fmt: skip
 
 
@@ -365,70 +271,8 @@ def _length_flag(item: Tracer, scan_min: float | None) -> tuple[Flag, ...]:
     return (Flag("short_scan", message, "warning"),)
 
 
-def _plain(name: str) -> str:
-    return name.casefold().replace("gray", "grey")
-
-
 def _matches(pattern: str, name: str) -> bool:
     """Say whether a name holds every wanted part and none of the unwanted."""
-    text = _plain(name)
+    text = plain_name(name)
     wanted, *unwanted = pattern.split(" -")
     return all(part in text for part in wanted.split("+")) and not any(part in text for part in unwanted)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "", name.casefold())
-
-
-@lru_cache(maxsize=1)
-def _lookup() -> dict[str, Tracer]:
-    return {_key(name): item for item in _tracers() for name in (item.name, *item.aliases)}
-
-
-@lru_cache(maxsize=1)
-def _tracers() -> tuple[Tracer, ...]:
-    text = resources.files("neurochem.pet").joinpath("tracers.tsv").read_text(encoding="utf-8")
-    head, *rows = (line.split("\t") for line in text.splitlines())
-    return tuple(_tracer(dict(zip(head, row, strict=True))) for row in rows)
-
-
-def _tracer(row: Mapping[str, str]) -> Tracer:
-    low = row["k2prime_low"]
-    start = row["t_star_min"]
-    return Tracer(
-        name=row["name"],
-        isotope=row["isotope"],
-        aliases=_items(row["aliases"]),
-        target=row["target"],
-        system=row["system"],
-        reference=row["reference"],
-        reference_regions=_items(row["reference_regions"]),
-        models_reference=_items(row["models_reference"]),
-        models_blood=_items(row["models_blood"]),
-        prefer=row["prefer"],
-        scan_min=(float(row["scan_low_min"]), float(row["scan_high_min"])),
-        k2prime=(float(low), float(row["k2prime_high"])) if low else None,
-        k2prime_source=row["k2prime_source"],
-        t_star_min=float(start) if start else None,
-        t_star_source=row["t_star_source"],
-        caveats=tuple(_caveat(text) for text in row["caveats"].split(" | ")),
-        source=row["source"],
-        checked=row["checked"],
-    )
-
-
-def _items(text: str) -> tuple[str, ...]:
-    return tuple(part for part in text.split(";") if part)
-
-
-def _caveat(text: str) -> Caveat:
-    """Return a caveat from "scope: sentence"; the scope is *, !, "in a,b" or "outside a,b"."""
-    scope, _, sentence = text.partition(": ")
-    kind, _, names = scope.partition(" ")
-    parts = tuple(names.split(",")) if names else ()
-    return Caveat(
-        text=sentence,
-        severity="info" if scope == "*" else "warning",
-        inside=parts if kind == "in" else (),
-        outside=parts if kind == "outside" else (),
-    )

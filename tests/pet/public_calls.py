@@ -1,9 +1,11 @@
 """A call that works for every public function of the PET room, to be spoiled one argument at a time."""
 
+import json
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import nibabel
 import numpy as np
 
 import neurochem as nc
@@ -40,6 +42,8 @@ def image() -> nc.pet.DynamicImage:
 @cache
 def parts() -> dict[str, Any]:
     fraction = 1.0 / (1.0 + (TIMES[1:] / 1500.0) ** 1.2)
+    truth = {"putamen": {"R1": 1, "k2": 0.1, "BPND": 2}}
+    protocol = nc.pet.Protocol(FRAMES, "SRTM", truth, FENG.convolved(0.1, 0.1), cv_at_s=2000.0)
     series = nc.pet.BloodSeries(TIMES, PLASMA.whole_blood, name="whole_blood")
     return {
         "labels": np.repeat([0, 1, 2, 2], 16).reshape(4, 4, 4),
@@ -53,9 +57,11 @@ def parts() -> dict[str, Any]:
         "image": nc.pet.time_average(image(), 600.0, 1800.0),
         "occupancy": nc.pet.occupancy_curve([1, 2, 5, 10, 20], [20, 35, 55, 70, 80]),
         "lassen": nc.pet.lassen([10, 8, 6, 5.0], [6, 5, 4.2, 3.6]),
-        "protocol": nc.pet.Protocol(
-            FRAMES, "SRTM", {"putamen": {"R1": 1, "k2": 0.1, "BPND": 2}}, FENG.convolved(0.1, 0.1), cv_at_s=2000.0
+        "protocol": protocol,
+        "table": nc.pet.simulate_protocol(
+            protocol, {"MRTM2": {"k2prime": 0.1}}, replicates=20, rng=np.random.default_rng(1)
         ),
+        "starts": nc.pet.scan_t_star(scan(), "LoganRef", reference="cerebellum", starts_s=[600.0, 900.0], k2prime=0.1),
     }
 
 
@@ -179,7 +185,7 @@ def fits() -> dict[str, Call]:
             {**reference, "model": "LoganRef", "blood": None, "k2prime": 0.1, "t_star_s": 600.0,
              "weights": np.ones(len(FRAMES)), "integration": "trapezoid"},
         ),
-        "fit_input": (pet.fit_input, {**sampled, "activity": FENG.values(time / 60), "model": "Feng"}),
+        "fit_input": (pet.fit_input, {**sampled, "activity": FENG.values(time / 60), "model": "spline"}),
         "fit_parent_fraction": (pet.fit_parent_fraction, {**sampled, "fraction": fraction, "model": "Hill"}),
         "fit_blood_to_plasma": (pet.fit_blood_to_plasma, {**sampled, "ratio": 1.0 / (0.6 + time / 1e5), "model": "constant"}),
         "estimate_delay": (
@@ -275,6 +281,8 @@ def values() -> dict[str, Call]:
         "draw_agreement": (pet.draw_agreement, {"first": [1, 2, 3.0], "second": [1.1, 2.2, 2.9], "unit": "", "ax": None}),
         "draw_lassen": (pet.draw_lassen, {"fit": made["lassen"], "ax": None}),
         "draw_occupancy_curve": (pet.draw_occupancy_curve, {"fit": made["occupancy"], "ax": None}),
+        "draw_protocol": (pet.draw_protocol, {"table": made["table"], "ax": None, "region": "putamen"}),
+        "draw_t_star": (pet.draw_t_star, {"scan": made["starts"], "ax": None, "limit": 0.1}),
         "f_test": (pet.f_test, {"simple": one["putamen"], "full": two["putamen"]}),
         "frame_decay_factor": (
             pet.frame_decay_factor, {"start_min": FRAMES.start_min, "duration_min": FRAMES.duration_min, "isotope": "C11"}
@@ -315,6 +323,34 @@ def values() -> dict[str, Call]:
     }  # fmt: skip
 
 
+def read_back(folder: Any) -> dict[str, Call]:
+    """Return calls of what reads an image and blood with their sidecars."""
+    picture, table, aif = (
+        folder / "a_pet.nii.gz",
+        folder / "sub-1_recording-manual_blood.tsv",
+        folder / "a_inputfunction.tsv",
+    )
+    nibabel.save(nibabel.Nifti1Image(np.ones((2, 2, 2, 2), dtype=np.float32), np.eye(4)), picture)
+    record = {"FrameTimesStart": [0, 60], "FrameDuration": [60, 60], "Units": "Bq/mL", "TracerRadionuclide": "C11"}
+    (folder / "a_pet.json").write_text(json.dumps(record))
+    table.write_text("time\twhole_blood_radioactivity\n0\t0\n10\t5\n20\t3\n")
+    flags = dict.fromkeys(("PlasmaAvail", "MetaboliteAvail", "DispersionCorrected"), False)
+    blood = {"time": {"Units": "s"}, "whole_blood_radioactivity": {"Units": "kBq/mL"}, "WholeBloodAvail": True, **flags}
+    table.with_suffix(".json").write_text(json.dumps(blood))
+    aif.write_text("time\tAIF\n0\t0\n10\t5\n20\t3\n")
+    return {
+        "read_blood": (
+            nc.pet.read_blood,
+            {"path": table, "injection_start_s": 0.0, "isotope": "C11", "decay_corrected": True, "assume": {}},
+        ),
+        "read_image": (
+            nc.pet.read_image,
+            {"path": picture, "isotope": "C11", "activity_unit": "Bq/mL", "sidecar": None, "memory_limit_bytes": 1000},
+        ),
+        "read_input_function": (nc.pet.read_input_function, {"path": aif, "activity_unit": "kBq/mL"}),
+    }
+
+
 def files(folder: Any) -> dict[str, Call]:
     """Return calls of what reads and writes files, made in a folder."""
     pet, tacs = nc.pet, scan()
@@ -326,20 +362,15 @@ def files(folder: Any) -> dict[str, Call]:
     blood.write_text("time\tplasma_parent\twhole_blood\tfraction\n" + "".join(f"{t}\t{t}\t{t}\t0.5\n" for t in TIMES))
     names.write_text("index\tname\n1\ta\n")
     return {
+        **read_back(folder),
         "read_arterial_input": (
             pet.read_arterial_input,
             {"path": blood, "time": "time", "plasma_parent": "plasma_parent", "whole_blood": "whole_blood",
              "parent_fraction": "fraction", "time_unit": "s", "activity_unit": "kBq/mL"},
         ),
-        "read_blood": (
-            pet.read_blood,
-            {"path": blood, "injection_start_s": 0.0, "isotope": "C11", "decay_corrected": True, "assume": {}},
-        ),
         "read_derivative_tacs": (
             pet.read_derivative_tacs, {"path": curves, "seg": None, "desc": None, "activity_unit": "kBq/mL"}
         ),
-        "read_image": (pet.read_image, {"path": curves, "isotope": "C11", "memory_limit_bytes": 1000}),
-        "read_input_function": (pet.read_input_function, {"path": blood, "activity_unit": "kBq/mL"}),
         "read_label_names": (pet.read_label_names, {"path": names}),
         "read_pmod_bld": (pet.read_pmod_bld, {"path": bld, "activity_unit": "kBq/mL"}),
         "read_pmod_tac": (pet.read_pmod_tac, {"path": tac, "isotope": "C11"}),

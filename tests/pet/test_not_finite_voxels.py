@@ -37,16 +37,15 @@ def flags(maps):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_lost_voxels_have_a_status_and_a_count_and_touch_no_other(rows, value):
-    whole = nc.pet.fit_image(spoiled(rows), "SRTM", reference=REFERENCE_MEANS)
-    maps = nc.pet.fit_image(
-        spoiled(rows, (0, 0, 0), (1, 2, 1), value=value, frame=4), "SRTM", reference=REFERENCE_MEANS
-    )
+    given = {"reference": REFERENCE_MEANS, "weights": np.ones(len(FRAMES))}
+    whole = nc.pet.fit_image(spoiled(rows), "SRTM", **given)
+    maps = nc.pet.fit_image(spoiled(rows, (0, 0, 0), (1, 2, 1), value=value, frame=4), "SRTM", **given)
     lost = np.asarray(maps.status) == 3
     assert np.argwhere(lost).tolist() == [[0, 0, 0], [1, 2, 1]]
     assert flags(maps)["not_finite_voxels"].message.startswith("2 of 120 voxels are NaN or infinite")
     assert flags(maps)["not_finite_voxels"].severity == "info"
-    # the weights follow the mean of the voxels, which the two have left
-    assert_allclose(maps["BPND"].data[~lost], whole["BPND"].data[~lost], rtol=2e-3)
+    # a block of another size may round its matrix product otherwise; values are kept in single precision
+    assert_allclose(maps["BPND"].data[~lost], whole["BPND"].data[~lost], rtol=1e-6, atol=1e-6)
     assert np.isnan(maps["BPND"].data[lost]).all()
     assert "not_finite_voxels" not in flags(whole)
     assert "2 of 120 voxels" in maps.summary()

@@ -246,7 +246,7 @@ def test_impossible_references_are_named():
         suvr(StaticImage(-average.data, AFFINE, "kBq/mL", "x"), np.ones(SHAPE))
     holed = average.data.copy()
     holed[0, 0, :] = np.nan
-    holed[1, 0, 0] = np.inf
+    holed[1:4, 0, 0] = np.inf
     with pytest.raises(InputError, match="5 of 24 voxels of region 'reference' are NaN or infinite; at most 20 %"):
         suvr(StaticImage(holed, AFFINE, "kBq/mL", "x"), np.ones(SHAPE))
 

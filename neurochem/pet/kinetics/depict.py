@@ -1,19 +1,15 @@
 """Data-driven estimation of parametric images based on compartmental theory, for regions."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from neurochem.pet.lasso import lasso_path
-from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs, Target
-from neurochem.pet.one_tissue import plasma_tissue
-from neurochem.pet.plasma_spectrum import NAMES, Spectrum
-from neurochem.pet.view import View
-from neurochem.units import FloatArray
+from neurochem.pet.model import MODELS, Outcome, ScanInputs, Target
+from neurochem.pet.plasma_spectrum import Spectrum, SpectrumModel
 
 
-class DEPICT(KineticModel):
+class DEPICT(SpectrumModel):
     """Basis pursuit with plasma input (Gunn et al. 2002).
 
     The dictionary of spectral analysis, phi >= 0, with the penalty mu sum |phi| that keeps only the terms the data call
@@ -27,18 +23,6 @@ class DEPICT(KineticModel):
     name: ClassVar[str] = "DEPICT"
     citation: ClassVar[str] = "Gunn RN, Gunn SR, Turkheimer FE, Aston JAD, Cunningham VJ (2002), JCBFM 22:1425-1439"
     equation: ClassVar[str] = "min 1/2 ||y - Psi phi||_W^2 + mu sum |phi|, Psi_j = C_P (x) exp(-theta_j t)"
-    inputs: ClassVar[str] = "plasma"
-    parameters: ClassVar[tuple[str, ...]] = ("K1", "VT", "VB")
-    options: ClassVar[tuple[str, ...]] = ("VB", "trapping", "slowest_per_min")
-
-    @property
-    def reported(self) -> tuple[str, ...]:
-        """Names of the estimates of a fit."""
-        return NAMES
-
-    def predict(self, parameters: Mapping[str, float], view: View) -> FloatArray:
-        """Return the curve of a single exponential from K1, VT (or k2) and VB."""
-        return plasma_tissue(parameters, view, self.name)
 
     def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Follow the path and take the knot of lowest cross-validation."""

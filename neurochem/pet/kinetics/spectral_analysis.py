@@ -1,19 +1,15 @@
 """Spectral analysis with plasma input."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
-from neurochem.pet.model import MODELS, KineticModel, Outcome, ScanInputs, Target
-from neurochem.pet.one_tissue import plasma_tissue
-from neurochem.pet.plasma_spectrum import NAMES, Spectrum
-from neurochem.pet.view import View
+from neurochem.pet.model import MODELS, Outcome, ScanInputs, Target
+from neurochem.pet.plasma_spectrum import Spectrum, SpectrumModel
 from neurochem.solve import nonnegative_least_squares
-from neurochem.units import FloatArray
 
 
-class SpectralAnalysis(KineticModel):
+class SpectralAnalysis(SpectrumModel):
     """Spectral analysis (Cunningham and Jones 1993).
 
     C_T = Ki int C_P + sum over j of phi_j C_P (x) exp(-beta_j t), phi_j >= 0, for 100 rates from 0.1/T (T the scan's
@@ -31,18 +27,6 @@ class SpectralAnalysis(KineticModel):
     name: ClassVar[str] = "SA"
     citation: ClassVar[str] = "Cunningham VJ, Jones T (1993), J Cereb Blood Flow Metab 13:15-23"
     equation: ClassVar[str] = "C_T = Ki int C_P + sum phi_j C_P (x) exp(-beta_j t), phi_j >= 0"
-    inputs: ClassVar[str] = "plasma"
-    parameters: ClassVar[tuple[str, ...]] = ("K1", "VT", "VB")
-    options: ClassVar[tuple[str, ...]] = ("VB", "trapping", "slowest_per_min")
-
-    @property
-    def reported(self) -> tuple[str, ...]:
-        """Names of the estimates of a fit."""
-        return NAMES
-
-    def predict(self, parameters: Mapping[str, float], view: View) -> FloatArray:
-        """Return the curve of a single exponential from K1, VT (or k2) and VB."""
-        return plasma_tissue(parameters, view, self.name)
 
     def estimate(self, target: Target, inputs: ScanInputs) -> Outcome:
         """Solve for the spectrum."""

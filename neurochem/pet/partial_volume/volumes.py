@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike
 
 from neurochem.errors import InputError
 from neurochem.pet.frames import Frames
-from neurochem.pet.image import DynamicImage, load_nifti
+from neurochem.pet.image import DynamicImage
 from neurochem.pet.partial_volume.separable import float_type
+from neurochem.reading import load_nifti
 from neurochem.units import FloatArray
 
 

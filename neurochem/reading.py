@@ -1,0 +1,49 @@
+"""Files that several rooms read: NIfTI images and JSON sidecars."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from neurochem.errors import FileFormatError, MissingFileError
+
+
+def load_nifti(path: str | Path) -> Any:
+    """Open a NIfTI file without reading its data.
+
+    Raises
+    ------
+    MissingFileError, FileFormatError
+        If there is no such file, or it is not an image.
+    """
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+
+    file = Path(path)
+    if not file.is_file():
+        msg = f"{file}: no such file; give the path of a NIfTI image"
+        raise MissingFileError(msg)
+    try:
+        return nibabel.load(file)
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
+        msg = f"{file}: not a readable NIfTI image ({error}); it is truncated, damaged or of another format; copy it again"
+        raise FileFormatError(msg) from error
+
+
+def read_json_object(path: str | Path) -> dict[str, Any]:
+    """Return the fields of a JSON sidecar, with or without a byte-order mark.
+
+    Raises
+    ------
+    FileFormatError
+        If it is not JSON, or holds anything but one object.
+    """
+    file = Path(path)
+    try:
+        record = json.loads(file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        msg = f"{file}: not valid JSON ({error}); repair the sidecar"
+        raise FileFormatError(msg) from error
+    if not isinstance(record, dict):
+        msg = f"{file}: a sidecar is a JSON object, not {type(record).__name__}; repair it"
+        raise FileFormatError(msg)
+    return record
