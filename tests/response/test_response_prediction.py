@@ -433,6 +433,14 @@ def test_every_model_is_compared_in_the_same_folds(result):
     assert result.increment["interval"].eq("corrected resampled t").all()
 
 
+def test_markers_add_nothing_where_the_model_itself_may_be_chance(result):
+    row = result.increment.assign(low95=0.2)
+    better = dataclasses.replace(result, increment=row)
+    assert not [text for text in better.not_concluded() if "add anything" in text]
+    unsure = dataclasses.replace(better, measures=result.measures.assign(low95=0.4))
+    assert [text for text in unsure.not_concluded() if "add anything" in text]
+
+
 def test_each_of_three_sites_is_left_out(result):
     assert result.sites["site"].tolist() == ["A", "B", "C"]
     assert result.sites["n"].tolist() == [60, 30, 30]

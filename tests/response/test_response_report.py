@@ -163,7 +163,10 @@ def test_the_first_screen_says_who_what_and_how_sure(cohort, report):
     assert "BPND midbrain (baseline): higher values go with a better outcome" in words["clear"]
     fit = report.associations["BPND midbrain (baseline)"]
     value, low, high = per_sd(fit)
-    assert f"{-value:.1f} points lower per SD of the marker (95 % interval {-high:.1f} to {-low:.1f})" in words["clear"]
+    assert (
+        f"MADRS {-value:.1f} points lower per SD of the marker (95 % interval {-high:.1f} to {-low:.1f})"
+        in words["clear"]
+    )
     assert any("tells which patients do better with ssri than with placebo" in text for _, text in short.found)
     # r that Fisher's z finds with 80 % power: 30 people, three adjustments and the baseline marker
     adjusted = max(len(fit.settings["adjusted_for"]) for fit in report.associations.values())

@@ -191,10 +191,11 @@ class PredictionResult:
         texts = []
         main = self.measures.iloc[0]
         nothing = 0.5 if self.binary else 0.0
-        unsure = not main["low95"] > nothing
-        if unsure or (self.permutation is not None and self.permutation.p > 0.05):
+        unsure = not main["low95"] > nothing or (self.permutation is not None and self.permutation.p > 0.05)
+        if unsure:
             texts.append("that the outcome can be told in advance from these variables at all")
-        if len(self.increment) and not self.increment.iloc[0]["low95"] > 0.0:
+        # severity, age and sex alone may fall below chance in few people; to be better than that adds nothing
+        if len(self.increment) and (unsure or not self.increment.iloc[0]["low95"] > 0.0):
             texts.append("that the markers add anything to severity, age and sex")
         elif self.increment.empty:
             texts.append("that the markers add anything to severity, age and sex: that was not compared")

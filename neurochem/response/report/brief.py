@@ -129,7 +129,8 @@ def _clear_words(row: Mapping[str, str], fit: FitResult) -> str:
     near, far = sorted((abs(low), abs(high)))
     unit = str(fit["slope"].unit).split(" per ", maxsplit=1)[0]
     return (
-        f"{row['question']}: {row['found']}, {abs(value):.1f} {unit} {'lower' if value < 0 else 'higher'} per SD of the marker "
+        f"{row['question']}: {row['found']}: {fit.settings.get('outcome_label', 'score')} {abs(value):.1f} {unit} "
+        f"{'lower' if value < 0 else 'higher'} per SD of the marker "
         f"(95 % interval {near:.1f} to {far:.1f})"
     )
 

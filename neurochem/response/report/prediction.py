@@ -98,11 +98,12 @@ def _lines(result: PredictionResult, main: str) -> list[str]:
         f"Sample size (Riley): {result.sample_size.sentence(result.people)}.",
     ]
     if result.permutation is not None:
-        test = result.permutation
+        test, size = result.permutation, result.permutation.null.size
+        reached = round(test.p * (1 + size)) - 1
         lines.append(
-            f"With shuffled outcomes the same procedure gives {np.mean(test.null):.2f} on average; it reached the "
-            f"{test.observed:.2f} of the true outcomes (one repeat of the folds) or more in {100 * test.p:.3g} % of "
-            f"{test.null.size} shuffles: p = {test.p:.3g}."
+            f"With shuffled outcomes the same procedure gives {np.mean(test.null):.2f} on average; {reached} of {size} shuffles "
+            f"reached the {test.observed:.2f} of the true outcomes (one repeat of the folds) or more: p = ({reached} + 1) / "
+            f"({size} + 1) = {test.p:.3g}."
         )
     told = [flag for flag in result.flags if flag.name != "below_riley"]
     return [*lines, *(f"{flag.message[0].upper()}{flag.message[1:]}." for flag in told), NOT_FOR_CARE]
