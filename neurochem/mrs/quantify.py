@@ -26,6 +26,8 @@ UNITS = MappingProxyType({"mmol/kg": ("molal",), "mM": ("molar",), "i.u.": ("ins
 # Water of the institutional unit: T1, T2 (s) and visibility of Gannet's formula without segmentation.
 INSTITUTIONAL_WATER = Times(1.100, 0.095, "Gannet's formula without segmentation")
 INSTITUTIONAL_VISIBILITY = 0.65
+# The one compartment of a phantom: pure water.
+PHANTOM = "water"
 # Fraction of GABA in GABA+ that Gannet takes to be constant; it depends on the sequence.
 GANNET_GABA_SHARE = 0.45
 # Total creatine of healthy tissue is 6 to 10 mmol/kg; half of the least and one and a third of the most raise a flag.
@@ -139,9 +141,13 @@ def water_factor(tissue: Tissue | None, water: Mapping[str, Times] | Times, timi
     unit = unit_name(unit)
     if unit == "i.u.":
         return WATER_MOLALITY * INSTITUTIONAL_VISIBILITY * timing.signal(INSTITUTIONAL_WATER)
+    if isinstance(water, Mapping) and set(water) == {PHANTOM}:
+        water = water[PHANTOM]
     if isinstance(water, Times):
         if tissue is not None:
-            msg = "water has one pair of relaxation times but tissue fractions are given; give times for gm, wm and csf"
+            msg = (
+                "water has one pair of relaxation times but tissue fractions are given; give times for gm, wm and csf."
+            )
             raise InputError(msg)
         return WATER_MOLALITY * timing.signal(water)
     if tissue is None:
@@ -180,7 +186,8 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
     water : Spectrum or Acquisition
         Unsuppressed water, combined and scaled as the metabolite data were (`preprocess(...).water`).
     tissue : Tissue or TissueShares
-        Volume fractions of the voxel, as given or from `tissue_from_maps`; not needed for "i.u.".
+        Volume fractions of the voxel, as given or from `tissue_from_maps`; not needed for "i.u.", nor for a phantom, whose
+        `relaxation` has water of one compartment: Relaxation("phantom", {"water": Times(2.5, 1.5)}, {...}).
     relaxation : str or Relaxation
         Name of a set (`relaxation_sets`) or times of your own.
     unit : str
@@ -215,7 +222,10 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
     evolution is inside the basis; for other bases c is multiplied by `Basis.proton_amplitude`.
     """
     reference, unit = as_spectrum(water), unit_name(unit)
-    voxel = _voxel(tissue, unit)
+    times = relaxation
+    if not isinstance(times, Relaxation):
+        times = relaxation_set(times, float(fit.settings["larmor_mhz"]))
+    voxel = _voxel(tissue, unit, times)
     fit = fit if gaba_share is None else _with_gaba_share(fit, gaba_share)
     timing = _timing("metabolite data", fit.settings, echo_time_s, repetition_time_s, "")
     header = {"echo_time_s": reference.echo_time_s, "repetition_time_s": reference.repetition_time_s}
@@ -226,9 +236,6 @@ def quantify(  # noqa: PLR0913 - keywords of one analysis
         water_repetition_time_s,
         "water_",
     )
-    times = relaxation
-    if not isinstance(times, Relaxation):
-        times = relaxation_set(times, float(fit.settings["larmor_mhz"]))
     if not (math.isfinite(water_scale) and water_scale > 0.0):
         msg = f"water_scale is {water_scale}; it must be positive. Leave it out where both scans have one scale."
         raise InputError(msg)
@@ -263,15 +270,12 @@ def _timing(what: str, header: Mapping[str, Any], echo: float | None, repetition
     return Timing(float(values["repetition_time_s"] or 0.0), float(values["echo_time_s"] or 0.0))
 
 
-def _voxel(tissue: Tissue | TissueShares | None, unit: str) -> Tissue | None:
+def _voxel(tissue: Tissue | TissueShares | None, unit: str, times: Relaxation) -> Tissue | None:
     """Return the volume fractions that a unit needs."""
     if isinstance(tissue, TissueShares):
         tissue = tissue.tissue
-    if tissue is None and unit != "i.u.":
+    if tissue is None and unit != "i.u." and set(times.water) != {PHANTOM}:
         msg = f"tissue is missing; {unit} needs it. Give tissue=neurochem.mrs.Tissue(gm=..., wm=..., csf=...), or unit='i.u.'."
-        raise InputError(msg)
-    if tissue is not None and not isinstance(tissue, Tissue):
-        msg = f"tissue is a {type(tissue).__name__}; give neurochem.mrs.Tissue(gm=..., wm=..., csf=...)"
         raise InputError(msg)
     return tissue
 

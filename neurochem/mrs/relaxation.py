@@ -51,7 +51,7 @@ class Relaxation:
     name : str
         Name for the record.
     water : mapping of str to Times
-        Compartments "gm", "wm" and "csf".
+        Compartments "gm", "wm" and "csf"; for a phantom the one compartment "water".
     metabolites : mapping of str to Times
         By basis name.
     other : Times

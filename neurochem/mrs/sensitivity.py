@@ -44,7 +44,7 @@ def uncertainty(  # noqa: PLR0913 - one keyword an assumption
     water_t1, water_t2, metabolite_t1, metabolite_t2 : float
         Relative change of relaxation times: 0.10 is + 10 %; water's, one compartment at a time.
     sets : bool
-        Also every other named set of relaxation times at this field in the place of the one used.
+        Also every other named set of relaxation times at this field in the place of the one used; not for phantoms.
 
     Returns
     -------
@@ -71,14 +71,15 @@ def uncertainty(  # noqa: PLR0913 - one keyword an assumption
     if record["tissue"] is not None and record["unit"] != "i.u.":
         rows += state.changed("gm", f"{gm:+g}", tissue=_moved(state.tissue, gm=gm))
         rows += state.changed("csf", f"{csf:+g}", tissue=_moved(state.tissue, csf=csf))
-        for name in COMPARTMENTS:
+    if record["unit"] != "i.u.":
+        for name in state.water:
             for which, share in (("t1", water_t1), ("t2", water_t2)):
                 water = {**state.water, name: _longer(state.water[name], which, share)}
                 rows += state.changed(f"water_{which}_{name}", f"{100 * share:+g} %", water=water)
     for which, share in (("t1", metabolite_t1), ("t2", metabolite_t2)):
         times = {name: _longer(item, which, share) for name, item in state.metabolites.items()}
         rows += state.changed(f"metabolite_{which}", f"{100 * share:+g} %", metabolites=times)
-    if sets:
+    if sets and set(state.water) == set(COMPARTMENTS):
         rows += _other_sets(state, conc, record)
     return _frame(conc, rows)
 
