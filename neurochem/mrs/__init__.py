@@ -94,6 +94,8 @@ __all__ = [
     "macromolecules",
     "measured_macromolecules",
     "noise_sd",
+    "plot_edited",
+    "plot_edited_fit",
     "plot_fit",
     "preprocess",
     "profile_interval",
@@ -142,3 +144,17 @@ def plot_fit(fit: "FitResult", ax: "Axes | None" = None) -> "Axes":
     from neurochem.mrs import plots
 
     return plots.plot_fit(fit, ax)
+
+
+def plot_edited_fit(fit: "FitResult", ax: "Axes | None" = None) -> "Axes":
+    """Draw a fitted difference; see `neurochem.mrs.edited.plots.plot_edited_fit`, which is loaded now."""
+    from neurochem.mrs.edited import plots
+
+    return plots.plot_edited_fit(fit, ax)
+
+
+def plot_edited(edited: EditedSpectra, ax: "Axes | None" = None) -> "Axes":
+    """Draw sub-spectra and differences; see `neurochem.mrs.edited.plots.plot_edited`, which is loaded now."""
+    from neurochem.mrs.edited import plots
+
+    return plots.plot_edited(edited, ax)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments, checked_fields
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.edited.alignment import REFERENCE, Alignment, align
 from neurochem.mrs.edited.conditions import MEGA, Order, find_order, sub_spectra
@@ -32,6 +33,7 @@ class EditStep:
     reference: str
 
 
+@checked_fields
 @dataclass(frozen=True, slots=True, eq=False)
 class EditedSpectra(Mapping[str, Spectrum]):
     """Sub-spectra, differences and sum by name; what `edited_spectra` returns.
@@ -138,6 +140,7 @@ def result_weights(names: Sequence[str], difference: str) -> Mapping[str, Mappin
     return {name: weights for name, weights in every.items() if name not in names}
 
 
+@checked_arguments
 def edited_spectra(
     data: EditedInput,
     *,
@@ -181,8 +184,10 @@ def edited_spectra(
     weights = result_weights(tuple(moved), difference)
     first = moved[base]
     stem = first.name.rsplit(" edit ", 1)[0]
+    # a spectrum that is called by its condition says nothing of the scan
+    stem = "" if stem.casefold() in moved else f"{stem} "
     results = {
-        name: first.with_fid(np.sum([w * moved[key].fid for key, w in entry.items()], axis=0), name=f"{stem} {name}")
+        name: first.with_fid(np.sum([w * moved[key].fid for key, w in entry.items()], axis=0), name=f"{stem}{name}")
         for name, entry in weights.items()
     }
     steps = _record(order_found, alignments, base, difference)

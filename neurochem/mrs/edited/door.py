@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.edited.basis_fit import DifferenceBasis, difference_basis
@@ -12,7 +13,14 @@ from neurochem.mrs.edited.combine import EditedInput, EditedSpectra, difference_
 from neurochem.mrs.edited.conditions import STEPS
 from neurochem.mrs.edited.peak_result import fit_by_peaks, located
 from neurochem.mrs.edited.refine import Refined, moved, refined, with_artefacts
-from neurochem.mrs.edited.results import with_fields, with_linewidth, with_reference, with_sums, without
+from neurochem.mrs.edited.results import (
+    with_fields,
+    with_gaba_quality,
+    with_linewidth,
+    with_reference,
+    with_sums,
+    without,
+)
 from neurochem.mrs.fit import fit
 from neurochem.mrs.preprocess import Preprocessed
 from neurochem.mrs.sequences.editing import DIFFERENCES
@@ -27,6 +35,7 @@ PPM = (0.5, 4.2)
 _REFERENCES = ("Cr", "PCr", "tCr", "GPC", "PCh", "Cho", "tCho")
 
 
+@checked_arguments
 def fit_edited(  # noqa: PLR0913 - keywords of one analysis
     on: Spectrum | EditedSpectra | EditedInput,
     off: Spectrum | None = None,
@@ -121,7 +130,7 @@ def fit_edited(  # noqa: PLR0913 - keywords of one analysis
         record["edit_steps"] = [step.what for step in edited.steps]
         if edited.order.inverted:
             result = with_fields(result, flags=(*result.flags, Flag("edit_order_inverted", edited.order.note)))
-    return with_fields(result, settings={**result.settings, **record})
+    return with_gaba_quality(with_fields(result, settings={**result.settings, **record}))
 
 
 def _method(method: str | None, basis: EditedBasis | Basis | None, target: str, options: Mapping[str, Any]) -> str:

@@ -124,3 +124,23 @@ def with_linewidth(result: FitResult, total: FitResult) -> FitResult:
     rules = {entry.name for entry in MRS_RULES}
     own = [flag for flag in result.flags if flag.name not in rules]
     return with_fields(result, diagnostics=diagnostics, flags=(*apply_rules(MRS_RULES, diagnostics), *own))
+
+
+def with_gaba_quality(result: FitResult) -> FitResult:
+    """Return the result with the two figures of merit of GABA+ that Gannet reports.
+
+    Notes
+    -----
+    gaba_snr is the height of GABA+ between 2.8 and 3.2 ppm over `noise_sd` (Gannet divides by twice the noise);
+    gaba_fit_error_percent is 100 standard deviations of the real residual between 2.79 and 3.55 ppm over that height.
+    """
+    if not result.success or result.axis is None or "GABA+" not in result.components:
+        return result
+    ppm = np.asarray(result.axis.values)
+    line, window = (ppm >= 2.8) & (ppm <= 3.2), (ppm >= 2.79) & (ppm <= 3.55) & result.used
+    height = float(np.max(result.components["GABA+"].real[line], initial=0.0))
+    if not height > 0.0:
+        return result
+    rest = float(np.std((result.data - result.fitted).real[window]))
+    merit = {"gaba_snr": height / result.diagnostics["noise_sd"], "gaba_fit_error_percent": 100.0 * rest / height}
+    return with_fields(result, diagnostics={**result.diagnostics, **merit})
