@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurochem.errors import InputError
-from neurochem.units import ComplexArray
+from neurochem.mrs.preprocess.noise import late_points
+from neurochem.units import BoolArray, ComplexArray
 
 # Samples of noise a coil without which its covariance is not worth knowing (FSL-MRS refuses below 10).
 _SAMPLES_A_COIL = 10
@@ -14,6 +15,8 @@ _SAMPLES_A_COIL = 10
 _ENOUGH_A_COIL = 400
 # Points at the top of the FID that give a coil's sensitivity; the first is left out, receivers distort it.
 _TOP = slice(1, 9)
+# A coil this much below the others in power is unplugged or was written as zeros.
+_SILENT = 1e-12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,11 +32,14 @@ class CoilWeights:
         singular values S of the whitened signal.
     correlation : float
         Largest correlation of noise between two coils.
+    silent : tuple of int
+        Coils without signal or without noise, which have no weight.
     """
 
     values: ComplexArray
     quality: float
     correlation: float
+    silent: tuple[int, ...] = ()
 
 
 def coil_weights(
@@ -63,7 +69,7 @@ def coil_weights(
     Raises
     ------
     InputError
-        If there are too few noise samples for a covariance, or a name is unknown.
+        If there are too few noise samples for a covariance, the scans hold NaN, or a name is unknown.
 
     Notes
     -----
@@ -74,6 +80,9 @@ def coil_weights(
     ----------
     Rodgers CT, Robson MD (2010), Magn Reson Med 63:881.
     """
+    alive = _alive(signal, noise, whole)
+    if not alive.all():
+        signal, noise = signal[..., alive, :], noise[..., alive, :]
     covariance = _covariance(noise, noise_model, whole)
     coils = covariance.shape[0]
     # a scan without noise still combines: by sensitivity alone
@@ -95,10 +104,30 @@ def coil_weights(
     sensitivity = sensitivity / sensitivity[np.argmax(np.abs(sensitivity))]
     inverse = np.linalg.solve(covariance, sensitivity)
     share = math.sqrt(max(strengths[-1], 0.0) / max(float(np.sum(strengths)), np.finfo(float).tiny))
-    quality = (share * math.sqrt(coils) - 1.0) / (math.sqrt(coils) - 1.0)
+    quality = (share * math.sqrt(coils) - 1.0) / (math.sqrt(coils) - 1.0) if coils > 1 else 1.0
     scale = np.sqrt(np.real(np.diag(covariance)))
     correlation = np.abs(covariance / np.outer(scale, scale)) - np.eye(coils)
-    return CoilWeights(inverse.conj() / np.real(sensitivity.conj() @ inverse), quality, float(correlation.max()))
+    weights = np.zeros(alive.size, dtype=complex)
+    weights[alive] = inverse.conj() / np.real(sensitivity.conj() @ inverse)
+    return CoilWeights(weights, quality, float(correlation.max()), tuple(np.flatnonzero(~alive).tolist()))
+
+
+def agreement(one: ComplexArray, other: ComplexArray) -> float:
+    """Return how alike the coils' sensitivities are in two scans, 0 to 1.
+
+    Parameters
+    ----------
+    one, other : complex array, shape (..., n_coils, n_points)
+        Scans with signal.
+
+    Returns
+    -------
+    float
+        |<u, v>| of the first left singular vectors; one for one voxel and one set of coils, about n_coils^-1/2 where the
+        phases of the coils have nothing to do with each other.
+    """
+    first, second = (np.linalg.eigh(_gram(scan))[1][:, -1] for scan in (one, other))
+    return float(np.abs(np.vdot(first, second)))
 
 
 def combined(data: ComplexArray, axis: int, weights: ComplexArray) -> ComplexArray:
@@ -106,6 +135,25 @@ def combined(data: ComplexArray, axis: int, weights: ComplexArray) -> ComplexArr
     if axis == 0:
         return (weights @ data.reshape(weights.size, -1)).reshape(data.shape[1:])
     return np.tensordot(weights, data, axes=(0, axis))
+
+
+def _alive(signal: ComplexArray, noise: ComplexArray, whole: bool) -> BoolArray:
+    """Return the coils that have signal and noise; all of them where none has."""
+    heard = np.real(np.diag(_gram(signal)))
+    points = slice(None) if whole else late_points(noise)
+    tail = _thinned(noise, points)
+    noisy = np.mean(np.abs(tail) ** 2, axis=1)
+    if not (np.isfinite(heard).all() and np.isfinite(noisy).all()):
+        broken = np.flatnonzero(~(np.isfinite(heard) & np.isfinite(noisy))) + 1
+        msg = (
+            f"coils {', '.join(map(str, broken))} hold NaN or infinite samples; coils cannot be weighed. Leave these FIDs or "
+            "coils out, or put drop_invalid first, which leaves out transients that hold some."
+        )
+        raise InputError(msg)
+    alive = (heard > _SILENT * heard.max()) & (noisy > _SILENT * np.median(noisy))
+    if not noisy.any():
+        alive = heard > _SILENT * heard.max()
+    return alive if alive.any() else np.ones(heard.size, dtype=bool)
 
 
 def _thinned(scan: ComplexArray, points: slice) -> ComplexArray:
@@ -133,7 +181,7 @@ def _covariance(noise: ComplexArray, model: str, whole: bool) -> ComplexArray:
     if model not in {"covariance", "variance"}:
         msg = f"noise is '{model}'; allowed are 'covariance', 'variance' and 'none'. Choose one."
         raise InputError(msg)
-    tail = _thinned(noise, slice(None) if whole else slice(-(noise.shape[-1] // 5), None))
+    tail = _thinned(noise, slice(None) if whole else late_points(noise))
     tail = tail - tail.mean(axis=1, keepdims=True)
     if tail.shape[1] < _SAMPLES_A_COIL * coils:
         msg = (

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neurochem.mrs.preprocess.noise import sampled_points
 from neurochem.units import ComplexArray, FloatArray
 
 
@@ -25,11 +26,12 @@ def eddy_phase(water: ComplexArray, *, least_snr: float = 3.0) -> tuple[FloatArr
 
     Notes
     -----
-    The noise is that of the last tenth.
+    The noise is that of the last tenth of what was sampled; zeros that fill the end have no phase.
     """
     size = np.abs(water)
-    noise = float(np.sqrt(np.mean(size[-max(size.size // 10, 8) :] ** 2) / 2.0))
-    weak = np.flatnonzero(size < least_snr * noise)
+    end = sampled_points(water)
+    noise = float(np.sqrt(np.mean(size[max(end - max(end // 10, 8), 0) : end] ** 2) / 2.0))
+    weak = np.flatnonzero((size < least_snr * noise) | (np.arange(size.size) >= end))
     last = int(weak[weak > 16][0]) if (weak > 16).any() else size.size
     phase = np.unwrap(np.angle(water[:last]))
     if last < size.size:

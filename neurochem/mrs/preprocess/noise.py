@@ -7,9 +7,10 @@ import numpy as np
 
 from neurochem.mrs.spectra import DYNAMIC, Acquisition
 from neurochem.results import frozen_array
-from neurochem.units import FloatArray
+from neurochem.units import ComplexArray, FloatArray
 
 _LAST = 5
+_LOOKED_AT = 64
 _FEWEST_TRANSIENTS = 4
 
 
@@ -41,6 +42,20 @@ class NoiseLevel:
         return replace(self, envelope=frozen_array(envelope))
 
 
+def sampled_points(data: ComplexArray) -> int:
+    """Return how many points of the FIDs were sampled: those before the zeros that fill the end, if any."""
+    rows = data.reshape(-1, data.shape[-1])
+    rows = rows[:: max(rows.shape[0] // _LOOKED_AT, 1)]
+    filled = np.flatnonzero(rows.any(axis=0))
+    return int(filled[-1]) + 1 if filled.size else data.shape[-1]
+
+
+def late_points(data: ComplexArray) -> slice:
+    """Return the last fifth of what was sampled."""
+    end = sampled_points(data)
+    return slice(max(end - max(end // _LAST, 8), 0), end)
+
+
 def scatter_of(data: Acquisition, weights: FloatArray) -> float:
     """Return the noise of the mean of transients, from how they differ from each other.
 
@@ -63,7 +78,7 @@ def scatter_of(data: Acquisition, weights: FloatArray) -> float:
     weights is the sample variance over n.  The mean over edit conditions is taken.
     """
     axis = data.dims.index(DYNAMIC)
-    late = np.moveaxis(data.data[..., -max(data.data.shape[-1] // _LAST, 8) :], axis, -2)
+    late = np.moveaxis(data.data[..., late_points(data.data)], axis, -2)
     share = np.moveaxis(weights, axis, -1)
     late, share = late.reshape(-1, *late.shape[-2:]), share.reshape(-1, share.shape[-1])
     energies = []
@@ -79,7 +94,7 @@ def scatter_of(data: Acquisition, weights: FloatArray) -> float:
 
 def tail_of(data: Acquisition) -> float:
     """Return the noise of FIDs from their last fifth, a slow trend taken off."""
-    late = data.data[..., -max(data.data.shape[-1] // _LAST, 8) :]
+    late = data.data[..., late_points(data.data)]
     trend = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, late.shape[-1]), 4))[0]
     left = late - (late @ trend) @ trend.T
     return math.sqrt(float(np.mean(np.abs(left) ** 2)) / 2.0 * late.shape[-1] / (late.shape[-1] - 4))
@@ -87,7 +102,7 @@ def tail_of(data: Acquisition) -> float:
 
 def measured(data: Acquisition, scatter: float = math.nan) -> NoiseLevel:
     """Return the noise of averaged FIDs: from the scatter of transients where there were enough, else from the tail."""
-    envelope = frozen_array(np.ones(data.data.shape[-1]))
+    envelope = frozen_array((np.arange(data.data.shape[-1]) < sampled_points(data.data)).astype(float))
     if math.isfinite(scatter):
         return NoiseLevel(scatter, envelope, "scatter of the transients in the last fifth of the FID")
     return NoiseLevel(tail_of(data), envelope, "last fifth of the FID")

@@ -1,5 +1,7 @@
 """Shift and phase in the frequency domain over a limited range, with a baseline (RATS)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from neurochem.errors import InputError
@@ -34,7 +36,7 @@ def register_rats(
     max_shift_hz : float
         Largest shift that is searched (Hz).
     degree : int
-        Of the polynomial (complex coefficients) that takes up differences of the baseline.
+        Of the polynomial (complex coefficients) that takes up differences of the baseline; -1 for none.
 
     Returns
     -------
@@ -57,23 +59,76 @@ def register_rats(
     ----------
     Wilson M (2019), Magn Reson Med 81:2878.
     """
-    points = fids.shape[-1]
-    padded = _PADDED * points
-    frequency = np.fft.fftfreq(padded, dwell_s)
-    inside = np.flatnonzero((frequency >= min(band_hz)) & (frequency <= max(band_hz)))
-    if inside.size < 4 * (degree + 1):
-        msg = f"{inside.size} points between {min(band_hz):g} and {max(band_hz):g} Hz; widen the range, or give a longer FID."
-        raise InputError(msg)
-    inside = inside[np.argsort(frequency[inside])]
-    candidates = np.arange(-np.ceil(max_shift_hz / _STEP_HZ), np.ceil(max_shift_hz / _STEP_HZ) + 1) * _STEP_HZ
-    time_s = np.arange(points) * dwell_s
-    shifted = np.fft.fft(reference * np.exp(2j * np.pi * candidates[:, None] * time_s), padded, axis=-1)[:, inside]
-    baseline = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, inside.size), degree + 1))[0]
-    shifted = shifted - (shifted @ baseline) @ baseline.T
-    shifted /= np.maximum(np.linalg.norm(shifted, axis=-1, keepdims=True), np.finfo(float).tiny)
-    spectra = np.fft.fft(fids, padded, axis=-1)[:, inside]
-    amplitudes = spectra @ shifted.conj().T
-    return _tops(amplitudes, candidates)
+    grid = _Grid.of(fids, reference, dwell_s, band_hz, max_shift_hz, degree)
+    return _tops(grid.amplitudes(degree)[0], grid.candidates)
+
+
+def least_degree(
+    fids: ComplexArray,
+    reference: ComplexArray,
+    *,
+    dwell_s: float,
+    band_hz: tuple[float, float],
+    max_shift_hz: float,
+    most: int = 2,
+) -> int:
+    """Return the degree of baseline that transients need, -1 for none.
+
+    Parameters
+    ----------
+    fids, reference, dwell_s, band_hz, max_shift_hz
+        As for `register_rats`.
+    most : int
+        Largest degree.
+
+    Notes
+    -----
+    Mallows' Cp: the least of RSS_d / sigma^2 + 2 p_d over d, with RSS_d the median over transients of what a fit of degree
+    d leaves (so that a few spoiled ones do not decide), p_d = 2 (d + 1) and sigma^2 that of the largest degree.
+    """
+    grid = _Grid.of(fids, reference, dwell_s, band_hz, max_shift_hz, most)
+    left = []
+    for degree in range(-1, most + 1):
+        amplitudes, energy = grid.amplitudes(degree)
+        left.append(float(np.median(energy - np.max(np.abs(amplitudes) ** 2, axis=-1))))
+    # as many real numbers as padded complex points; a shift and a complex amplitude are fitted besides
+    free = max(grid.spectra.shape[-1] - 2 * (most + 1) - 3, 1)
+    variance = max(left[-1] / free, np.finfo(float).tiny)
+    return int(np.argmin([rest / variance + 4.0 * (step + 1) for step, rest in enumerate(left, start=-1)])) - 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Grid:
+    """Spectra of transients, and of the reference at every candidate shift, within the band."""
+
+    spectra: ComplexArray
+    shifted: ComplexArray
+    candidates: FloatArray
+
+    @classmethod
+    def of(
+        cls, fids: ComplexArray, reference: ComplexArray, dwell_s: float, band_hz: tuple[float, float],
+        max_shift_hz: float, degree: int,
+    ) -> "_Grid":  # fmt: skip
+        points = fids.shape[-1]
+        padded = _PADDED * points
+        frequency = np.fft.fftfreq(padded, dwell_s)
+        inside = np.flatnonzero((frequency >= min(band_hz)) & (frequency <= max(band_hz)))
+        if inside.size < 4 * (degree + 1):
+            msg = f"{inside.size} points between {min(band_hz):g} and {max(band_hz):g} Hz; widen the range, or give a longer FID."
+            raise InputError(msg)
+        inside = inside[np.argsort(frequency[inside])]
+        candidates = np.arange(-np.ceil(max_shift_hz / _STEP_HZ), np.ceil(max_shift_hz / _STEP_HZ) + 1) * _STEP_HZ
+        turns = np.exp(2j * np.pi * candidates[:, None] * (np.arange(points) * dwell_s))
+        shifted = np.fft.fft(reference * turns, padded, axis=-1)[:, inside]
+        return cls(np.fft.fft(fids, padded, axis=-1)[:, inside], shifted, candidates)
+
+    def amplitudes(self, degree: int) -> tuple[ComplexArray, FloatArray]:
+        """Return <P R(f) / |P R(f)|, P S> of each transient and candidate, and |P S|^2."""
+        baseline = np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, self.spectra.shape[-1]), degree + 1))[0]
+        shifted, spectra = (rows - (rows @ baseline) @ baseline.T for rows in (self.shifted, self.spectra))
+        shifted = shifted / np.maximum(np.linalg.norm(shifted, axis=-1, keepdims=True), np.finfo(float).tiny)
+        return spectra @ shifted.conj().T, np.sum(np.abs(spectra) ** 2, axis=-1)
 
 
 def _tops(amplitudes: ComplexArray, candidates: FloatArray) -> tuple[FloatArray, FloatArray]:

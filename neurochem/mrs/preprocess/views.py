@@ -46,7 +46,9 @@ def view_of(data: Acquisition, weights: FloatArray | None = None) -> View:
             # a handful of transients is enough to see a coil
             axis = dims.index(dim)
             few = values[(*(slice(None),) * axis, slice(0, 16))]
-            values, dims = few.mean(axis=axis), [name for name in dims if name != dim]
+            # infinite samples make NaN here, which the record of the steps tells
+            with np.errstate(invalid="ignore"):
+                values, dims = few.mean(axis=axis), [name for name in dims if name != dim]
     rows = next(
         (word for dim, word in ((COIL, "coil"), (DYNAMIC, "transient"), (EDIT, "edit condition")) if dim in dims), ""
     )

@@ -46,9 +46,11 @@ def average(state: State, *, weighted: bool = False) -> Done:
     done = replace(
         state, data=data, water=water, weights=None, noise=None if COIL in data.dims else measured(data, scatter)
     )
-    what = f"averaged {counts['data']} transients, {counts['water']} of the water reference"
+    what = f"averaged {_transients(counts['data'])}"
     if rejected:
-        what = f"averaged {counts['data']} transients without {rejected} rejected ones, {counts['water']} of the water"
+        what += f" without {rejected} rejected {'one' if rejected == 1 else 'ones'}"
+    if water is not None:
+        what += f", {_transients(counts['water'])} of the water reference"
     if max(counts.values()) == 1:
         what = "one transient: nothing to average"
     effect: dict[str, Any] = dict(counts) | {"rejected": rejected}
@@ -74,6 +76,10 @@ def _weights(state: State, weighted: bool) -> FloatArray:
         msg = f"{data.source or data.name}: every transient was rejected; look at them, or raise the limit of reject_outliers."
         raise InputError(msg)
     return given / total
+
+
+def _transients(count: int) -> str:
+    return f"{count} transient{'' if count == 1 else 's'}"
 
 
 def _plain_mean(water: Acquisition) -> Acquisition:

@@ -9,6 +9,9 @@ from neurochem.mrs.preprocess.eddy import eddy_phase
 from neurochem.mrs.preprocess.state import STEPS, Done, State, Trace, times, usable
 from neurochem.mrs.spectra import TIME
 
+# Water is seen for 100 ms and more; what sinks into noise before this is no water reference.
+_LEAST_S = 0.02
+
 
 @STEPS.register(
     name="eddy_currents", aliases=("ecc", "klose"), reference="Klose 1990, Magn Reson Med 14:26", needs=("water",)
@@ -40,6 +43,9 @@ def eddy_currents(state: State, *, least_snr: float = 3.0) -> Done:
         msg = f"least_snr is {least_snr}; it must be positive."
         raise InputError(msg)
     phase, last = eddy_phase(water.data, least_snr=least_snr)
+    if last < water.size(TIME) and last * water.dwell_s < _LEAST_S:
+        what = f"the water reference sinks into its noise after {1e3 * last * water.dwell_s:.0f} ms: eddy currents not corrected"
+        return Done(state, what)
     here = _phase_at(times(data), times(water), phase)
     turned = replace(
         state,

@@ -13,6 +13,8 @@ from neurochem.units import ComplexArray, FloatArray
 
 _ROUNDS = 3
 _FEWEST = 8
+# Motion spoils a few transients; where it is a quarter, alignment may have failed.
+_MANY = 0.25
 
 
 @STEPS.register(
@@ -70,7 +72,9 @@ def reject_outliers(
     number = sum(len(row) for row in rejected)
     what = f"rejected {number} of {kept.size} transients, unlike the others by more than {limit:g} robust standard deviations"
     if too_many.any():
-        what += f"; more than {100 * most:g} % were unlike: look at the transients"
+        what += f"; CHECK: more than {100 * most:g} % were unlike"
+    elif number > _MANY * kept.size:
+        what += f"; CHECK: more than {100 * _MANY:g} % are many, look at the transients"
     effect = {"rejected": rejected, "share": number / kept.size, "scores": scores.tolist(), "limit": limit}
     done = replace(state, weights=layout.put(list(weights)))
     return Done(done, what, effect, (Trace(scores, "unlikeness, robust SD", limit=limit),))
