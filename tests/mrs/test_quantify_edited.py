@@ -10,6 +10,7 @@ from neurochem import mrs
 from neurochem.errors import InputError, UnknownNameError
 from neurochem.mrs.concentration_ratios import concentration_ratios
 from neurochem.mrs.edited import fit_edited
+from neurochem.mrs.lineshape import gauss_variance
 from neurochem.mrs.quantify import GANNET_GABA_SHARE, quantify
 from neurochem.mrs.relaxation import relaxation_table
 from neurochem.mrs.sensitivity import uncertainty
@@ -301,3 +302,23 @@ def test_every_relaxation_time_has_a_source():
     assert len(relaxation_table("stanisz")) == 2
     with pytest.raises(UnknownNameError, match="did you mean 'gannet'"):
         relaxation_table("ganet")
+
+
+@pytest.mark.parametrize("difference", ["half", "full"])
+def test_a_difference_of_known_area_becomes_the_printed_institutional_units(difference):
+    # GABA+ of S_M/S_w = 5e-5 in the half difference, as a Gaussian, which is what the peak model fits
+    time_s = np.arange(POINTS) * DWELL_S
+    lines = ((3.015, 5.0e-5, 20.0), (3.71, 4.0e-5, 10.0), (3.79, 4.0e-5, 10.0), (2.008, -3.0e-4, 6.0))
+    fid = np.zeros(POINTS, dtype=complex)
+    for ppm, size, width in lines:
+        hertz = (4.65 - ppm) * LARMOR_MHZ
+        fid += size * np.exp(2j * np.pi * hertz * time_s - gauss_variance(width) * time_s**2)
+    scale = 2.0 if difference == "full" else 1.0
+    spectrum = unit_water().with_fid(scale * fid, name="difference")
+    fit = fit_edited(spectrum, method="peaks", difference=difference)
+    for unit, tissue, whole, share in (
+        ("i.u.", None, None, 1.839), ("mmol/kg", TISSUE, 7.084, 3.188), ("mM", TISSUE, None, 2.348)
+    ):  # fmt: skip
+        conc = quantify(fit, water=unit_water(), tissue=tissue, unit=unit, gaba_share=GANNET_GABA_SHARE)
+        assert digits(conc["GABA"].value) == share
+        assert whole is None or digits(conc["GABA+"].value) == whole
