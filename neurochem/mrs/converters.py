@@ -1,5 +1,7 @@
 """Vendor formats through the functions of spec2nii (not its command line): one converter a format."""
 
+import math
+import re
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +79,15 @@ def jmrui(paths: Sequence[Path], part: str | None) -> Converted:
     from spec2nii.jmrui import jmrui_format
 
     images, names = jmrui_format(Namespace(file=paths[0], affine=None, fileout=None))
+    stated = dict(re.findall(r"^(PointsInDataset|DatasetsInFile):\s*(\d+)", _text(paths[0]), flags=re.MULTILINE))
     for image in images:
+        points, frames = image.shape[3], math.prod(image.shape[4:])
+        if (points, frames) != (int(stated.get("PointsInDataset", points)), int(stated.get("DatasetsInFile", frames))):
+            msg = (
+                f"{paths[0]}: {points} points in {frames} data sets, but its header states {stated['PointsInDataset']} in "
+                f"{stated['DatasetsInFile']}; the file is truncated. Copy it again."
+            )
+            raise FileFormatError(msg)
         if image.ndim > 4:
             image.set_dim_tag(4, "DIM_DYN")
         # spec2nii takes the Hz of the binary file for MHz
@@ -87,8 +97,16 @@ def jmrui(paths: Sequence[Path], part: str | None) -> Converted:
     return images, names
 
 
+def _text(path: Path) -> str:
+    """Return the header of a jMRUI text file; nothing of a binary one."""
+    return path.read_bytes()[:4096].decode("latin-1") if path.suffix.casefold() == ".txt" else ""
+
+
 def bruker(paths: Sequence[Path], part: str | None) -> Converted:
-    """Bruker: the raw `fid` or `rawdata.job0`, else the reconstructed `2dseq`; `part` names one of the three."""
+    """Bruker: the raw `fid` or `rawdata.job0`, else the reconstructed `2dseq`; `part` names one of the three.
+
+    Points before the echo are cut off.  spec2nii calls the voxel's place of raw data mostly untested: look at the overlay.
+    """
     from spec2nii.bruker import read_bruker
 
     folder = paths[0] if paths[0].is_dir() else paths[0].parent

@@ -11,6 +11,7 @@ from neurochem.mrs.converted import Converted, count_transients
 # Where the numbers of Siemens' own storage and of the standard one are.
 _OWN_DATA, _STANDARD_DATA = (0x7FE1, 0x1010), (0x5600, 0x0020)
 _BYTES_A_POINT = 8
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 _KNOWN = (
     ".nii, .nii.gz, .raw, .h2o, .sdat, .spar, .data, .list, .dat, .7, .rda, .mrui, .txt of jMRUI, DICOM (.dcm, .ima), folders "
     "of Bruker and Varian"
@@ -48,6 +49,7 @@ def dicom(paths: Sequence[Path], part: str | None) -> Converted:
 
 
 def _header(path: Path) -> Any:
+    """Return the content of a file; readers of DICOM let a last element that is cut off pass."""
     import pydicom
 
     try:
@@ -58,6 +60,11 @@ def _header(path: Path) -> Any:
             f"{path}: not a format of MR spectroscopy that is known here; allowed: {_KNOWN}. Convert it with spec2nii."
         )
         raise FileFormatError(msg) from error
+    last = scan.get_item(max(scan.keys()))
+    stated = getattr(last, "length", _UNDEFINED_LENGTH)
+    if stated != _UNDEFINED_LENGTH and last is not None and len(last.value or b"") < stated:
+        msg = f"{path}: its last element has {len(last.value or b'')} bytes of {stated}; the file is truncated. Copy it again."
+        raise FileFormatError(msg)
     return scan
 
 
@@ -79,7 +86,7 @@ def _siemens_fields(scan: Any) -> dict[str, float]:
 
 
 def _complete(path: Path, scan: Any, fields: dict[str, float]) -> None:
-    """Refuse a file with fewer points than it states; DICOM readers let a last element that is cut off pass."""
+    """Refuse a file with fewer points than it states."""
     place = _OWN_DATA if _OWN_DATA in scan else _STANDARD_DATA
     if place not in scan:
         msg = f"{path}: a Siemens DICOM file without spectroscopy data. Give a file of an MRS scan."
@@ -91,7 +98,7 @@ def _complete(path: Path, scan: Any, fields: dict[str, float]) -> None:
     # DICOM elements have even lengths
     if len(scan[place].value) < expected:
         msg = (
-            f"{path}: {len(scan[place].value)} bytes of data, but its header states {expected}; the file is truncated. "
+            f"{path}: {len(scan[place].value)} bytes of data, but its header states {expected}; the file is damaged. "
             "Copy it again."
         )
         raise FileFormatError(msg)

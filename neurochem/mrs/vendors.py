@@ -66,7 +66,7 @@ def read_vendor_parts(path: Path | Sequence[Path], part: str | None = None) -> d
     asked = part if convert in {twix, bruker} else None
     images, names = _converted(kind, convert, files, asked)
     if not images:
-        msg = f"{files[0]}: holds no spectroscopy data. Give a file of an MRS scan."
+        msg = f"{files[0]}: holds no spectroscopy data that can be read, or ends early. Give a complete file of an MRS scan."
         raise FileFormatError(msg)
     found: dict[str, Acquisition] = {}
     for index, (image, name) in enumerate(zip(images, names, strict=True)):

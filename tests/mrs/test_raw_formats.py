@@ -213,6 +213,14 @@ def test_jmrui_text_and_binary_hold_the_same_scan(tmp_path):
         assert_allclose(data.dwell_s, 5e-4, rtol=1e-9)
         assert data.echo_time_s is None
     assert_allclose(one.data, two.data, rtol=1e-6, atol=1e-6)
+    (tmp_path / "x.txt").write_text(text[:-4000])
+    with pytest.raises(
+        FileFormatError, match=r"points in 2 data sets, but its header states 256 in 2; the file is truncated"
+    ):
+        mrs.read(tmp_path / "x.txt")
+    (tmp_path / "x.mrui").write_bytes((tmp_path / "x.mrui").read_bytes()[:-800])
+    with pytest.raises(FileFormatError, match=r"x\.mrui"):
+        mrs.read(tmp_path / "x.mrui")
 
 
 PROCPAR = {
@@ -298,6 +306,13 @@ def test_united_imaging_dicom_keeps_edit_conditions_and_water(tmp_path):
     assert abs(peak(mrs.read(tmp_path / "x.dcm", part="wref")) - 4.65) < 0.02
     assert abs(peak(mrs.read(tmp_path / "x.dcm", part="diff")) - 3.0) < 0.02
     assert list(read_parts(tmp_path / "x.dcm")) == ["scan_diff", "scan_wref", "scan_off_on"]
+
+
+def test_united_imaging_dicom_that_ends_early_is_refused(tmp_path):
+    write_uih(tmp_path / "x.dcm", {None: line(3.0), 0xFF07: line(4.65, 5000.0)}, mega=False)
+    (tmp_path / "x.dcm").write_bytes((tmp_path / "x.dcm").read_bytes()[:-304])
+    with pytest.raises(FileFormatError, match=r"x\.dcm: its last element has 1744 bytes of 2048"):
+        mrs.read(tmp_path / "x.dcm")
 
 
 def test_an_lcmodel_file_is_read_with_the_times_given(tmp_path):
