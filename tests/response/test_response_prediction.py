@@ -452,6 +452,8 @@ def test_the_signal_is_found_and_the_interval_is_a_probability(result):
     row = result.measures.set_index("measure").loc["AUC"]
     assert 0.0 < row["low95"] < row["value"] < row["high95"] < 1.0
     assert row["value"] > 0.65
+    # what is tested is what is reported
+    assert result.permutation.observed == pytest.approx(result["AUC"], rel=1e-12)
     assert result.permutation.p == (1 + (result.permutation.null >= result.permutation.observed).sum()) / 61 < 0.1
     assert len(result.out_of_sample) == 120
     assert result.out_of_sample["predicted"].between(0, 1).all()

@@ -60,7 +60,9 @@ class ComBat(TransformerMixin, BaseEstimator):
     adjusted = sigma (z - g*) / sqrt(d*) + alpha + X beta. The transform returns the same columns, so a step that picks
     the predictors (and drops the site) belongs behind it. Rows are taken as independent: for repeated scans of a person
     use `LongitudinalComBat`. With a few markers, site as a covariate of the outcome model is the better choice.
-    Errors of the scans are divided by sqrt(d*) as well: `stderr_factor`.
+    Errors of the scans are divided by sqrt(d*) as well: `stderr_factor`. Equal to neuroCombat 0.2.12 and neuroHarmonize
+    2.5.2 to 3e-12 where those run in double precision until they settle, and to 1.2e-6 as they come (single precision, a
+    search that stops at 1e-4).
 
     References
     ----------

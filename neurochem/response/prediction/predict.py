@@ -29,6 +29,7 @@ from neurochem.response.prediction.prediction_table import (
 from neurochem.response.prediction.resampling import (
     Nested,
     Rows,
+    headline,
     learning_curve,
     nested,
     optimism,
@@ -110,7 +111,8 @@ def predict(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     Penalised logistic (ridge) or linear model; the penalty by log loss (squared error) in inner folds. The interval of the
     AUC is that of Nadeau and Bengio on the logit scale: in simulation it covers 92 to 95 % of the time (60 and 150 people,
     150 cohorts each; the truth is the mean AUC of the procedure at that size). With three sites or more each is also left
-    out in turn. Shuffling labels with harmonise="combat" takes minutes for 1,000 shuffles, without it seconds.
+    out in turn. The p of the shuffled labels tests the reported mean over the repeats. Shuffling labels with
+    harmonise="combat" takes minutes for 1,000 shuffles, without it seconds.
 
     References
     ----------
@@ -262,7 +264,8 @@ def _judge(
     sites, pooled = _sites(learner, table, rows, rng)
     predicted = main.predicted(binary=table.binary).mean(axis=0)
     size = _sample_size(table, plan)
-    test = permutation_test(learner, rows, plan.permutations, rng) if plan.permutations else None
+    top = float(np.nanmean(headline(main, binary=table.binary))) if own is None else None
+    test = permutation_test(learner, rows, plan.permutations, rng, top) if plan.permutations else None
     groups = subgroup_table(table.frame, table.outcome, predicted, binary=table.binary)
     card = model_card(learner, table, rows, plan, performance=(numbers, groups), settings=settings, rng=rng)
     empty = pd.DataFrame()

@@ -119,9 +119,9 @@ class PermutationTest:
     Attributes
     ----------
     observed : float
-        The number for the true labels, one repeat of the folds, as in every shuffle.
+        The number for the true labels: mean over the repeats of the folds, or of one repeat.
     null : array, shape (P,)
-        The same for shuffled labels.
+        The same for shuffled labels, one repeat each.
     p : float
         (1 + #{null >= observed}) / (1 + P).
     """
@@ -131,10 +131,28 @@ class PermutationTest:
     p: float
 
 
-def permutation_test(learner: Learner, rows: Rows, count: int, rng: np.random.Generator) -> PermutationTest:
+def permutation_test(
+    learner: Learner, rows: Rows, count: int, rng: np.random.Generator, observed: float | None = None
+) -> PermutationTest:
     """Test whether the procedure predicts better than it does for shuffled labels.
 
-    Labels of people are shuffled within their site; folds are drawn anew for every shuffle, as for the true labels.
+    Labels of people are shuffled within their site; folds are drawn anew for every shuffle.
+
+    Parameters
+    ----------
+    learner : Learner
+        The procedure.
+    rows : Rows
+        Who the rows are.
+    count : int
+        Number of shuffles.
+    rng : Generator
+        Source of shuffles and folds.
+    observed : float, optional
+        Mean for the true labels over several repeats of the folds. A mean varies less than the single repeats of the shuffles,
+        so that the test errs on the side of no prediction (at 5 % it rejected 3.0 % of 400 null cohorts of 40 people with 20
+        repeats, the exact test 4.8 %), and p hangs less on the draw of the folds. By default one repeat is drawn, as for
+        every shuffle: an exact test.
 
     Raises
     ------
@@ -149,7 +167,8 @@ def permutation_test(learner: Learner, rows: Rows, count: int, rng: np.random.Ge
         raise InputError(msg)
     null = []
     with one_library_thread():
-        observed = float(headline(nested(learner, rows, rows.outcome[None], rng), binary=rows.binary)[0])
+        if observed is None:
+            observed = float(headline(nested(learner, rows, rows.outcome[None], rng), binary=rows.binary)[0])
         for size in _parts(count, "label shuffles"):
             orders = orders_within(rng.random((size, persons)), site)
             shuffled = label[orders][:, rows.people]

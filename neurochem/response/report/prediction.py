@@ -102,7 +102,7 @@ def _lines(result: PredictionResult, main: str) -> list[str]:
         reached = round(test.p * (1 + size)) - 1
         lines.append(
             f"With shuffled outcomes the same procedure gives {np.mean(test.null):.2f} on average; {reached} of {size} shuffles "
-            f"reached the {test.observed:.2f} of the true outcomes (one repeat of the folds) or more: p = ({reached} + 1) / "
+            f"reached the {test.observed:.2f} of the true outcomes or more: p = ({reached} + 1) / "
             f"({size} + 1) = {test.p:.3g}."
         )
     told = [flag for flag in result.flags if flag.name != "below_riley"]
