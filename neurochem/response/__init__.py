@@ -25,6 +25,7 @@ from neurochem.response.harmonize import LeaveSiteOut, refuse_scanner_visit_conf
 from neurochem.response.imputation import impute
 from neurochem.response.imputed_association import associate_imputed
 from neurochem.response.influence import influence, plot_influence
+from neurochem.response.marker_errors import ratio_of_markers, reliability_of_mean, scan_stderr, stderr_from_crlb
 from neurochem.response.measurement_error.mean_change import mean_with_errors
 from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
 from neurochem.response.mediation import describe_mediation, mediate
@@ -145,22 +146,26 @@ __all__ = [
     "pool_imputations",
     "predict",
     "random_effects",
+    "ratio_of_markers",
     "read_cohort",
     "refuse_scanner_visit_confounding",
     "regress",
     "regress_ordinal",
     "regress_survival",
     "regress_trajectory",
+    "reliability_of_mean",
     "reliable_change",
     "reliable_change_index",
     "repeatability",
     "riley_binary",
     "riley_continuous",
+    "scan_stderr",
     "score_change",
     "score_slopes",
     "screen",
     "sensitivity",
     "simulate_cohort",
+    "stderr_from_crlb",
     "sustained_remission",
     "time_to_response",
     "validate_external",

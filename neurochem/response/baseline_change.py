@@ -100,7 +100,8 @@ def change_on_baseline(
         "slope" (change per unit of the true baseline, corrected; the naive one where no errors are known),
         "naive_slope", "naive_r", "oldham_r" (change with the mean of both, which noise alone does not move),
         "corrected_r" (NaN with a flag where it leaves -1 to 1) and "noise_r": what r would be if everyone's true
-        value stayed the same. `diagnostics`: n, reliability of the baseline, pitman_morgan_t and its p_value (of equal
+        value stayed the same. `diagnostics`: n, r (of the two measurements), reliability of the baseline, mean_first_se2,
+        and pitman_morgan_t with its p_value (of equal
         variances before and after).
 
     Raises
@@ -154,7 +155,8 @@ def change_on_baseline(
         diagnostics={
             "n": float(w0.size), "reliability": reliability, "mean_first": float(w0.mean()),
             "pitman_morgan_t": t, "p_value": t_test_p(t, 1.0, float(w0.size - 2)),
-            "covariance": shared - v0, "corrected_covariance": shared - v0 + noise, "corrected_variance": v0 - noise,
+            "r": r, "mean_first_se2": noise, "covariance": shared - v0,
+            "corrected_covariance": shared - v0 + noise, "corrected_variance": v0 - noise,
         },
     )  # fmt: skip
 

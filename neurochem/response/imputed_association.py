@@ -101,7 +101,7 @@ def associate_imputed(  # noqa: PLR0913 - each keyword is one choice of the impu
     ...     study, outcome="hamd17", marker="Glx", endpoint_visit="week8", error="none", rng=np.random.default_rng(2)
     ... )
     >>> int(fit.diagnostics["n"]), int(fit.diagnostics["imputations"])
-    (120, 28)
+    (119, 22)
     """
     question, inference, fit_choices = _chosen(outcome, marker, choices)
     everyone = candidate_rows(cohort, question)

@@ -32,6 +32,17 @@ class Reliability:
     low: float = np.nan
     high: float = np.nan
 
+    def corrected_slope(self, naive: float) -> float:
+        """Return a naive slope over the reliability: the moment estimate as if all errors were equal.
+
+        NaN where the reliability is zero. `regress` with error="ml" uses each scan's own error and gives an interval.
+        """
+        return naive / self.value if self.value > 0.0 else np.nan
+
+    def corrected_correlation(self, r: float) -> float:
+        """Return a correlation with the marker's noise taken out, r / sqrt(reliability) (Spearman); it may leave -1 to 1."""
+        return r / float(np.sqrt(self.value)) if self.value > 0.0 else np.nan
+
 
 def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: FloatArray) -> Reliability:
     """Return the reliability of a marker given covariates, by moments.

@@ -18,6 +18,7 @@ from neurochem.response.baseline_change import (
 )
 from neurochem.response.change import change, reliable_change, reliable_change_index
 from neurochem.response.courses import changed_markers, outcome_categories, score_slopes, sustained_remission
+from neurochem.response.regression import regress
 from neurochem.response.repeatability import repeatability
 from neurochem.response.scales import find_scale
 
@@ -49,6 +50,14 @@ def test_known_errors_are_taken_out_of_the_slope_and_an_impossible_correlation_i
     assert np.isnan(fit["corrected_r"].value)
     assert [flag.name for flag in fit.flags] == ["r_not_estimable"]
     assert "-1.518" in fit.flags[0].message
+
+
+def test_a_regression_that_knows_the_error_of_the_baseline_gives_the_same_corrected_slope():
+    # the error of the outcome w1 is independent of that of w0: the slope of w1 less one is the corrected slope of change
+    after = regress(W1, W0, stderr=np.full(10, np.sqrt(np.mean(S0**2))), error="reml")
+    assert_allclose(
+        after["slope"].value - 1.0, change_on_baseline(W0, W1, S0, S1)["slope"].value, rtol=1e-4
+    )  # a search
 
 
 @pytest.mark.parametrize(("rho", "r"), [(0.5, -0.5), (0.7, -0.387298), (0.9, -0.223607)])

@@ -78,7 +78,10 @@ def calibrate(data: ModelData) -> Calibration:
     -----
     E[X | W, Z] = A'Z + T (T + S)^-1 (W - A'Z), A and T by maximum likelihood with each value's own error.
     """
-    model = _Model(problem(data))
+    return _calibration(_Model(problem(data)))
+
+
+def _calibration(model: "_Model") -> Calibration:
     factor, means, standard = model.state.factor, model.state.means, model.problem
     spread = (factor @ factor.swapaxes(1, 2))[0]
     one = len(spread) == 1
@@ -120,7 +123,8 @@ def fit_calibrated(
     if why_not_fitted(data) is None:
         data, flags = known_errors(data.sorted())
         model = _Model(problem(data))
-        calibrated = _replaced(data, model.expected(model.state.means, model.state.factor)[0])
+        found = _calibration(model)
+        calibrated = _replaced(data, found.expected)
     if why_not_fitted(data) is not None or why_not_fitted(calibrated) is not None:
         return _plain(data, labels, family, robust, settings)
     fit = _plain(calibrated, labels, family, robust, settings)
@@ -141,7 +145,11 @@ def fit_calibrated(
             "t": slope.value / slope.stderr,
             "variance_from_calibration": float(added[0, 0] / covariance[0, 0]),
         },
-        settings={**fit.settings, "rows": row_record(data), "calibrated_marker": calibrated.marker.tolist()},
+        settings={**fit.settings, "rows": row_record(data), "calibrated_marker": calibrated.marker.tolist(),
+            "calibration": {
+                "tau2": found.tau2, "coefficients": found.coefficients.tolist(), "weights": found.weight.tolist(),
+            },
+        },
     )  # fmt: skip
 
 
