@@ -17,16 +17,16 @@ from neurochem.response.cohort import Cohort
 from neurochem.response.covariates import Covariates, encode_covariates
 from neurochem.response.design_columns import as_vector
 from neurochem.response.linear import t_test_p
+from neurochem.response.mediation.product import product_interval
 from neurochem.response.model_data import Labels, ModelData
 from neurochem.response.moderation.moderate import _two_arms
 from neurochem.response.outcomes import OUTCOME_TYPES
-from neurochem.response.regression import Inference, fit_model
+from neurochem.response.regression import Inference, fit_model, with_noisy_covariates
 from neurochem.results import Estimate, FitResult
 from neurochem.units import FloatArray
 
 _LEAST = 12
 _CLEAR = 2.0
-MONTE_CARLO = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,16 @@ class _Paths:
     dof: float
 
 
-def mediation(
+def mediation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     outcome: ArrayLike,
     mediator: ArrayLike,
     arm: ArrayLike,
     *,
     rng: np.random.Generator,
     covariates: Mapping[str, ArrayLike] | None = None,
+    stderr: ArrayLike | None = None,
+    covariate_stderr: Mapping[str, ArrayLike] | None = None,
+    error_covariance: ArrayLike | None = None,
     bootstraps: int = 5000,
 ) -> FitResult:
     """Return the paths from arm through a mediator to the outcome; see `mediate`.
@@ -66,6 +69,8 @@ def mediation(
         Bootstrap.
     covariates : mapping, optional
         What was known before assignment.
+    stderr, covariate_stderr, error_covariance
+        Standard errors of the mediator and of noisy covariates (its own baseline), or their covariance, as for `regress`.
     bootstraps : int
         People drawn with replacement.
 
@@ -82,9 +87,14 @@ def mediation(
     if set(np.unique(t)) != {0.0, 1.0}:
         msg = f"arm holds {sorted(set(t))[:5]}; give 0 (reference) and 1, both of them"
         raise InputError(msg)
-    terms = encode_covariates(pd.DataFrame(dict(covariates or {}), index=range(y.size)), {}).matrix
-    _check_size(y.size, terms.shape[1])
-    return _result(_Case(y, m, t, terms, ("0", "1"), "", "mediator", "mediation"), rng, bootstraps, None, {})
+    known = encode_covariates(pd.DataFrame(dict(covariates or {}), index=range(y.size)), {})
+    _check_size(y.size, known.matrix.shape[1])
+    data = _Case(y, m, t, known.matrix, ("0", "1"), "", "mediator", "mediation")
+    noise = np.full(y.size, np.nan) if stderr is None else as_vector(stderr, "stderr", y.size)
+    both = Covariates(np.column_stack([t, known.matrix]), ("arm", *known.names), (True, *known.categorical), {}, ())
+    model = ModelData(y, m, noise, both, tuple(str(i) for i in range(y.size)))
+    model = with_noisy_covariates(model, covariate_stderr or {}, error_covariance)
+    return _result(data, rng, bootstraps, _corrected(data, model), {})
 
 
 def mediate(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
@@ -112,7 +122,7 @@ def mediate(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     outcome, marker, region, model, outcome_type, covariates, test_retest_sd, endpoint_visit, marker_visit
         As for `associate` with at="change"; the outcome must be a score.
     rng : Generator
-        Bootstrap and the draws for the corrected path.
+        Bootstrap.
     arms : (reference, other), optional
         Two arms; needed where there are more than two.
     bootstraps : int
@@ -123,7 +133,8 @@ def mediate(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     FitResult
         "a" (arm on change of the marker), "b" (change of the marker on outcome, given the arm), "indirect" = a b with a
         percentile bootstrap interval, "direct", "total", all as measured; where the scans' errors are known also
-        "b_corrected" (maximum likelihood) and "indirect_corrected" with a Monte Carlo interval of the product.
+        "b_corrected" (maximum likelihood) and "indirect_corrected" with the interval of the product of both paths' confidence
+        distributions, that of b the profile likelihood's.
         `diagnostics`: sobel_stderr, sobel_p, sensitivity (correlation of the residuals of marker and outcome at which the
         indirect path would be nothing), n; share_mediated only where total and indirect agree in sign and the total
         is clear.
@@ -167,7 +178,7 @@ def mediate(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     settings = {
         **record_of(question, table), "arms": list(chosen), "randomized": cohort.randomized, "test_retest_sd": test_retest_sd,
     }  # fmt: skip
-    return _result(data, rng, bootstraps, _corrected(data, rows, known, test_retest_sd), settings)
+    return _result(data, rng, bootstraps, _corrected(data, _scan_rows(data, rows, known, test_retest_sd)), settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,22 +201,25 @@ def _check_size(people: int, terms: int) -> None:
         raise InputError(msg)
 
 
-def _corrected(data: _Case, rows: pd.DataFrame, known: Covariates, day_sd: float) -> Estimate | None:
-    """Return path b with the errors of both scans carried, by the likelihood of `associate`."""
-    matrix = np.column_stack([data.arm, known.matrix])
+def _corrected(data: _Case, model: ModelData) -> Estimate | None:
+    """Return path b with the errors of the scans carried, by the likelihood of `associate`."""
+    if not np.isfinite(model.stderr).any():
+        return None
+    labels = Labels("path b", "outcome", data.outcome_unit, "change", data.mediator_unit)
+    fit = fit_model(model, labels, Inference())
+    return None if fit.failed or fit.model != "structural" else fit["slope"]
+
+
+def _scan_rows(data: _Case, rows: pd.DataFrame, known: Covariates, day_sd: float) -> ModelData:
+    """Return the rows of path b with the errors of both scans."""
     names = ("arm", *known.names)
-    covariates = Covariates(matrix, names, (True, *known.categorical), {}, ())
+    covariates = Covariates(np.column_stack([data.arm, known.matrix]), names, (True, *known.categorical), {}, ())
     model = ModelData(
         data.outcome, data.mediator, rows["marker_se"].to_numpy(dtype=float), covariates,
         tuple(rows["participant_id"]),
         error_covariates=tuple(i for i, name in enumerate(names) if name == "baseline_marker"),
     )  # fmt: skip
-    model = with_scan_errors(model, rows, "change", day_sd)
-    if not np.isfinite(model.stderr).any():
-        return None
-    labels = Labels("path b", "outcome", data.outcome_unit, "change", data.mediator_unit)
-    fit = fit_model(model, labels, Inference())
-    return None if fit.failed else fit["slope"]
+    return with_scan_errors(model, rows, "change", day_sd)
 
 
 def _solve(design: FloatArray, target: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -261,7 +275,7 @@ def _result(
     }  # fmt: skip
     flags = _warnings(paths, indirect)
     if corrected is not None:
-        estimates |= _corrected_paths(paths, corrected, data, rng)
+        estimates |= _corrected_paths(paths, corrected, data)
     diagnostics = {
         "n": float(data.arm.size), "sobel_stderr": sobel, "sobel_z": indirect / sobel,
         "sobel_p": t_test_p(indirect, sobel, math.inf), "sensitivity": paths.sensitivity, "dof": paths.dof,
@@ -284,18 +298,20 @@ def _resampled(arm: FloatArray, count: int, rng: np.random.Generator) -> FloatAr
     return weights
 
 
-def _corrected_paths(paths: _Paths, b: Estimate, data: _Case, rng: np.random.Generator) -> dict[str, Estimate]:
-    """Return b and a b with the scans' errors carried; the product's interval by drawing both paths."""
+def _corrected_paths(paths: _Paths, b: Estimate, data: _Case) -> dict[str, Estimate]:
+    """Return b and a b with the scans' errors carried; the product's interval from both confidence distributions."""
     found = {"b_corrected": Estimate("b_corrected", b.value, b.stderr, b.unit, dof=b.dof, limits=b.limits)}
-    if not math.isfinite(b.stderr) or not all(math.isfinite(end) for end in b.interval()):
-        ends, error = (-math.inf, math.inf), math.inf
-    else:
-        first = paths.a + paths.a_se * rng.standard_t(paths.dof + 1.0, MONTE_CARLO)
-        draws = first * (b.value + b.stderr * rng.standard_t(paths.dof, MONTE_CARLO))
-        ends = tuple(float(x) for x in np.percentile(draws, [2.5, 97.5]))  # type: ignore[assignment] # two of them
-        error = float(draws.std())
+    ends, error = (-math.inf, math.inf), math.inf
+    if math.isfinite(b.stderr) and all(math.isfinite(end) for end in b.interval()):
+        ends = product_interval(Estimate("a", paths.a, paths.a_se, dof=paths.dof + 1.0), b)
+        error = math.hypot(paths.a * b.stderr, b.value * paths.a_se)
     found["indirect_corrected"] = Estimate(
-        "indirect_corrected", paths.a * b.value, error, data.outcome_unit, limits=((0.95, *ends),)
+        "indirect_corrected",
+        paths.a * b.value,
+        error,
+        data.outcome_unit,
+        stderr_kind="profile",
+        limits=((0.95, *ends),),
     )
     return found
 

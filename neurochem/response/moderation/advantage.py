@@ -31,6 +31,10 @@ class Advantage:
     benefit, low, high : float
         Mean outcome of those who happened to receive the recommended arm, less that of the others, signed so that
         positive is better; 95 % interval of a bootstrap that repeats everything. Outcome units.
+    over_best_arm, over_low, over_high : float
+        Mean outcome if everyone followed the recommendation, less that if everyone were given the one arm that was better
+        on average among the others; signed and with an interval like the benefit. Only this speaks for choosing by person:
+        where one arm is better for everyone, the benefit is that arm's, and this is nothing.
     in_sample_benefit : float
         The same by models that saw the person: optimistic, never to be quoted alone.
     randomized : bool
@@ -45,6 +49,9 @@ class Advantage:
     benefit: float
     low: float
     high: float
+    over_best_arm: float
+    over_low: float
+    over_high: float
     in_sample_benefit: float
     randomized: bool
     arms: tuple[str, str]
@@ -61,6 +68,12 @@ class Advantage:
             f"{verdict}: by {self.benefit:.2f} (95 % interval {self.low:.2f} to {self.high:.2f}; with models that saw "
             f"everyone {self.in_sample_benefit:.2f}, which is optimistic)."
         )
+        gain = "gains" if self.over_low > 0.0 else "loses" if self.over_high < 0.0 else "is not shown to gain"
+        text += (
+            f" Choosing by person {gain} against the arm that is better on average for all: {self.over_best_arm:.2f} "
+            f"({self.over_low:.2f} to {self.over_high:.2f}). "
+        )
+        text += "Only this last number speaks for a choice by person; the first one holds the average difference of the arms."
         if not self.randomized:
             text += " Arms were not assigned at random: the comparison is not one of treatments."
         return text + " This is a study of a rule, not a rule for patients."
@@ -128,13 +141,12 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
         raise InputError(msg)
     sign = -1.0 if lower_is_better else 1.0
     once = np.ones((repeats, y.size))
-    index = _cross_fitted(y, side, table, once, _folds(side, folds, repeats, rng))
-    benefit = float(np.mean(_benefit(y, side, sign * index, sign, once)))
-    draws = _draws(side, bootstraps, rng)
-    boot = _benefit(
-        y, side, sign * _cross_fitted(y, side, table, draws, _folds(side, folds, bootstraps, rng)), sign, draws
-    )
-    low, high = (float(value) for value in np.nanpercentile(boot, [2.5, 97.5]))
+    split = _folds(side, folds, repeats, rng)
+    index = _cross_fitted(y, side, table, once, split)
+    benefit, over = _gains(y, side, sign * index, sign, once, split)
+    draws, again = _draws(side, bootstraps, rng), _folds(side, folds, bootstraps, rng)
+    boot = _gains(y, side, sign * _cross_fitted(y, side, table, draws, again), sign, draws, again)
+    ends = [tuple(float(value) for value in np.nanpercentile(part, [2.5, 97.5])) for part in boot]
     seen = _predict(y, side, table, np.ones((1, y.size)))
     optimistic = float(_benefit(y, side, sign * seen, sign, np.ones((1, y.size)))[0])
     mean = index.mean(axis=0)
@@ -143,7 +155,10 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
         {"participant_id": list(ids) if ids is not None else [str(i) for i in range(y.size)], "arm": side.astype(int),
          "outcome": y, "index": mean, "recommended": recommended, "followed": recommended == side.astype(int)}
     )  # fmt: skip
-    return Advantage(rows, benefit, low, high, optimistic, randomized, arms, folds, repeats, bootstraps)
+    return Advantage(
+        rows, float(np.mean(benefit)), *ends[0], float(np.mean(over)), *ends[1], optimistic, randomized, arms, folds,
+        repeats, bootstraps,
+    )  # fmt: skip
 
 
 def advantage_of(  # noqa: PLR0913 - each keyword is one choice of the analysis
@@ -243,9 +258,26 @@ def _predict(y: FloatArray, side: FloatArray, features: FloatArray, weights: Flo
 def _benefit(y: FloatArray, side: FloatArray, better: FloatArray, sign: float, weights: FloatArray) -> FloatArray:
     """Return mean outcome of those in the recommended arm less the others', positive is better; shape (count,)."""
     followed = (better > 0.0) == (side == 1.0)
-    parts = []
-    for chosen in (followed, ~followed):
-        weight = np.where(chosen, weights, 0.0)
-        total = weight.sum(axis=1)
-        parts.append(np.divide(weight @ y, total, out=np.full(total.size, np.nan), where=total > 0.0))
-    return sign * (parts[0] - parts[1])
+    return sign * (_mean(y, np.where(followed, weights, 0.0)) - _mean(y, np.where(followed, 0.0, weights)))
+
+
+def _gains(
+    y: FloatArray, side: FloatArray, better: FloatArray, sign: float, weights: FloatArray, folds: np.ndarray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the benefit, and what following gains over the arm that is better on average; shape (count,) each."""
+    arm_one = np.empty(weights.shape, dtype=bool)
+    for fold in range(int(folds.max()) + 1):
+        left_out = folds == fold
+        means = [_mean(y, np.where(left_out | (side != value), 0.0, weights)) for value in (0.0, 1.0)]
+        arm_one = np.where(left_out, (sign * (means[1] - means[0]) > 0.0)[:, None], arm_one)
+    # everyone weighs as many as share his arm, so that the arms' sizes do not decide
+    share = (weights @ side / weights.sum(axis=1))[:, None]
+    even = weights / np.where(side == 1.0, share, 1.0 - share)
+    values = [_mean(y, np.where(arm == (side == 1.0), even, 0.0)) for arm in (better > 0.0, arm_one)]
+    return _benefit(y, side, better, sign, weights), sign * (values[0] - values[1])
+
+
+def _mean(y: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return the weighted mean of every row of weights, NaN where there are none."""
+    total = weights.sum(axis=1)
+    return np.divide(weights @ y, total, out=np.full(total.size, np.nan), where=total > 0.0)
