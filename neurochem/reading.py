@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from neurochem.errors import FileFormatError, MissingFileError
+from neurochem.naming import parse_bids_name
 
 
 def load_nifti(path: str | Path) -> Any:
@@ -47,3 +48,27 @@ def read_json_object(path: str | Path) -> dict[str, Any]:
         msg = f"{file}: a sidecar is a JSON object, not {type(record).__name__}; repair it"
         raise FileFormatError(msg)
     return record
+
+
+def inherited_fields(path: str | Path) -> dict[str, Any]:
+    """Return fields of sidecars higher up in a BIDS dataset that apply to a file, those of the nearest folder last.
+
+    A sidecar applies if it has the suffix of the file and none of its entities differs; nothing is inherited outside a
+    dataset (a folder with dataset_description.json at or above the file).
+
+    Raises
+    ------
+    FileFormatError
+        If one of them is not a JSON object.
+    """
+    file = Path(path).absolute()
+    entities, suffix, _ = parse_bids_name(file.name)
+    folders = list(file.parents)
+    root = next((index for index, item in enumerate(folders) if (item / "dataset_description.json").is_file()), None)
+    fields: dict[str, Any] = {}
+    for folder in reversed(folders[1 : root + 1] if root is not None else []):
+        for candidate in sorted({*folder.glob(f"*_{suffix}.json"), folder / f"{suffix}.json"}):
+            other, _, _ = parse_bids_name(candidate.name)
+            if candidate.is_file() and other.items() <= entities.items():
+                fields.update(read_json_object(candidate))
+    return fields

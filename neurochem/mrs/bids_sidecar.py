@@ -1,6 +1,5 @@
 """Sidecars of BIDS `mrs/` files: what they add to the NIfTI-MRS header, and where they contradict it."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from neurochem.errors import FileFormatError
 from neurochem.mrs.spectra import Acquisition
+from neurochem.reading import inherited_fields, read_json_object
 
 # Field of the sidecar and of the acquisition, and how far the two may differ.
 _TIMES = {"EchoTime": "echo_time_s", "RepetitionTime": "repetition_time_s"}
@@ -29,7 +29,7 @@ def with_sidecar(data: Acquisition, path: Path) -> Acquisition:
     data : Acquisition
         From the NIfTI-MRS file.
     path : Path
-        That file; `x_svs.json` beside `x_svs.nii.gz` is read.
+        That file; `x_svs.json` beside `x_svs.nii.gz` is read, and what it inherits from sidecars higher up in its dataset.
 
     Raises
     ------
@@ -42,16 +42,9 @@ def with_sidecar(data: Acquisition, path: Path) -> Acquisition:
     state a time, frequency or width they must agree within 1 %: one of them would give wrong concentrations in silence.
     """
     file = sidecar_of(path)
-    if not file.is_file():
+    content = inherited_fields(path) | (read_json_object(file) if file.is_file() else {})
+    if not content:
         return data
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        msg = f"{file}: not JSON ({error}); write the sidecar again, or read without it (sidecar=False)."
-        raise FileFormatError(msg) from error
-    if not isinstance(content, dict):
-        msg = f"{file}: a sidecar is a JSON object, this is a {type(content).__name__}; write it again."
-        raise FileFormatError(msg)
     stated = {
         "SpectrometerFrequency": data.larmor_mhz, "SpectralWidth": 1.0 / data.dwell_s, "EchoTime": data.echo_time_s,
         "RepetitionTime": data.repetition_time_s,

@@ -342,14 +342,31 @@ def test_a_sidecar_adds_what_the_header_lacks(tmp_path):
     assert mrs.read(file, echo_time_s=0.068).echo_time_s == 0.068
 
 
+def test_sidecars_higher_up_in_a_dataset_apply_and_the_nearest_wins(tmp_path):
+    folder = tmp_path / "sub-1" / "mrs"
+    folder.mkdir(parents=True)
+    bare = scan(echo_time_s=None, repetition_time_s=None)
+    file = mrs.write(bare, folder / "sub-1_acq-press_svs.nii.gz")
+    (tmp_path / "acq-press_svs.json").write_text('{"EchoTime": 0.035, "RepetitionTime": 2.0, "NumberOfTransients": 64}')
+    (tmp_path / "acq-mega_svs.json").write_text('{"EchoTime": 0.068}')
+    (tmp_path / "svs.json").write_text('{"ReceiveCoilName": "Head"}')
+    assert mrs.read(file).echo_time_s is None  # no dataset yet
+    (tmp_path / "dataset_description.json").write_text("{}")
+    data = mrs.read(file)
+    assert (data.echo_time_s, data.repetition_time_s, data.header["NumberOfTransients"]) == (0.035, 2.0, 64)
+    assert data.header["ReceiveCoilName"] == "Head"
+    (folder / "sub-1_acq-press_svs.json").write_text('{"EchoTime": 0.030}')
+    assert (mrs.read(file).echo_time_s, mrs.read(file).repetition_time_s) == (0.030, 2.0)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         ('{"EchoTime": 0.068}', "EchoTime is 0.068, but the header of the NIfTI-MRS file says 0.03; they must agree"),
         ('{"SpectralWidth": 4000}', "SpectralWidth is 4000, but"),
         ('{"RepetitionTime": "two"}', "RepetitionTime is 'two'; a number is needed"),
-        ("[1]", "a sidecar is a JSON object, this is a list"),
-        ("{", "not JSON"),
+        ("[1]", "a sidecar is a JSON object, not list"),
+        ("{", "not valid JSON"),
     ],
 )
 def test_a_sidecar_that_contradicts_is_refused(tmp_path, content, words):
