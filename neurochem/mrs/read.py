@@ -45,8 +45,8 @@ def read(  # noqa: PLR0913 - keywords of one file
         `2dseq`), Varian (folder), jMRUI (`.mrui`, `.txt`), LCModel `.RAW`/`.H2O` (with `dwell_s` and `larmor_mhz`).  A folder
         of DICOM files, or several files, are one scan.
     part : str, optional
-        Which data set of a vendor file that holds several, for example the water reference of a P-file ("ref"), or "refscan"
-        of a TWIX file; `read_parts` returns all.
+        Which data set of a vendor file that holds several, for example the water reference of a P-file ("ref"), "refscan" or
+        "noise" of a TWIX file, or the water inside a TWIX file ("image_ref", "rf_off"); `read_parts` returns all.
     dwell_s, larmor_mhz, echo_time_s, repetition_time_s, nucleus : optional
         Supply what the file lacks, or correct what it says: seconds, MHz.
     averages : int, optional

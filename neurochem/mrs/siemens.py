@@ -80,7 +80,7 @@ def _echo_times_added(image: Any, header: Any) -> Any:
     parts: list[float] = []
     while ("alTE", str(len(parts))) in header["Phoenix"]:
         parts.append(float(header["Phoenix"][("alTE", str(len(parts)))]))
-    if "slaser" in name and len(parts) > 1:
+    if "slaser" in name and len(parts) > 1 and parts[0] > 0.0:
         image.add_hdr_field("EchoTime", 1e-6 * sum(parts))
     return image
 
