@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neurochem.mrs.basis import Basis
+from neurochem.mrs.edited.alignment import Alignment
 from neurochem.mrs.edited.basis_fit import DifferenceBasis
 from neurochem.mrs.edited.combine import EditedSpectra, result_weights
 from neurochem.mrs.edited.conditions import STEPS
 from neurochem.mrs.edited.sum_line import free_line, phase_and_shift, voigt_decay
+from neurochem.mrs.model import stacked
 from neurochem.mrs.simulate_basis import EditedBasis
-from neurochem.mrs.spectra import Spectrum
+from neurochem.mrs.spectra import Spectrum, noise_sd
 from neurochem.results import FitResult
 from neurochem.units import ComplexArray, FloatArray
 
@@ -24,6 +26,8 @@ _WINDOW_PPM, _BASELINE_TERMS = (2.75, 4.20), 4
 # Larger corrections than these mean that the model is wrong, not the alignment.
 _MOST_DEG, _MOST_HZ = 15.0, 1.5
 _ROUNDS = 2
+# How far an alignment may be off beyond its own error (degrees, Hz): several times what edited signal beneath choline does.
+_OFF_DEG, _OFF_HZ, _OWN_ERRORS = 2.0, 0.15, 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,14 +40,25 @@ class Refined:
         After the finer alignment, without the rests of lines that editing should leave alone.
     corrections : mapping of str to (Hz, degrees)
         By how much each sub-spectrum was moved on top of its alignment.
-    artefacts : mapping of (step, "phase" or "shift") to complex array, shape (n_points,)
-        What a radian, or a hertz, of misalignment of a sub-spectrum puts into the difference, lines not broadened: elements of
-        the fit, so that the alignment and its error are found together with what is sought.
+    artefacts : complex array, shape (k, n_points)
+        What misalignment puts into the difference, lines not broadened: elements of the fit, so that the alignment and its
+        error are found together with what is sought.
+    directions : array, shape (2 x steps, k)
+        Phase (rad) and shift (Hz) of each step that a unit of each of them stands for.
+    unseen : array, shape (2 x steps,)
+        Variance of phase and shift in the directions that this difference does not show.
     """
 
     difference: Spectrum
     corrections: Mapping[str, tuple[float, float]]
-    artefacts: Mapping[tuple[str, str], ComplexArray]
+    artefacts: ComplexArray
+    directions: FloatArray
+    unseen: FloatArray
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the artefacts as elements."""
+        return tuple(f"misalignment {index + 1}" for index in range(len(self.artefacts)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +98,9 @@ def refined(
     -----
     With the amplitudes, phase, shift and width of the sum, D = sum_m c_m d_m + sum_k w_k (phase_k i S_k + shift_k 2 pi i t S_k)
     + baseline is linear in what is sought; S_k is the model of a sub-spectrum, w_k its weight in the difference.  Solved
-    between 2.75 and 4.20 ppm, where NAA's singlet is not.  Where no alignment was made, none is refined.
+    between 2.75 and 4.20 ppm, where NAA's singlet is not.  Where no alignment was made, none is refined.  What a
+    difference does not show better than the first alignment knows it, such as a common phase of HERMES' a and b in that of
+    GSH, where they cancel, is left as aligned.
     """
     if not total.success:
         return None
@@ -106,8 +123,11 @@ def refined(
     artefacts = _artefacts({step: _model(basis[step], total, spectrum) for step in moved}, weights, spectrum)
     current = {step: edited[step] for step in present}
     corrections = {step: np.zeros(2) for step in moved}
+    spread = np.array([width for step in moved for width in _spread(edited.alignments[step])])
+    shown = np.zeros((0, 0))
     for _ in range(_ROUNDS if moved else 0):
-        found = _solved(spectrum, _combined(current, weights) - rest, artefacts, made.basis, line)
+        prior = (np.ravel([corrections[step] for step in moved]), spread)
+        found, shown = _solved(spectrum, _combined(current, weights) - rest, artefacts, made.basis, line, prior)
         steps = dict(zip(moved, found.reshape(-1, 2), strict=True))
         if any(abs(math.degrees(one)) > _MOST_DEG or abs(two) > _MOST_HZ for one, two in steps.values()):
             return None
@@ -116,28 +136,52 @@ def refined(
             turn = np.exp(-1j * phase - 2j * np.pi * shift * spectrum.time_s)
             current[step] = current[step].with_fid(current[step].fid * turn)
     listed = {step: (float(shift), math.degrees(phase)) for step, (phase, shift) in corrections.items()}
-    return Refined(spectrum.with_fid(_combined(current, weights) - rest), listed, artefacts)
+    directions, unseen = _directions(shown, spread)
+    columns = np.array(list(artefacts.values())).reshape(len(artefacts), spectrum.points)
+    difference = spectrum.with_fid(_combined(current, weights) - rest)
+    return Refined(difference, listed, directions.T @ columns, directions, unseen)
+
+
+def _directions(shown: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return combinations of phases and shifts that the data know better than the alignment, and the variance of the others."""
+    if not spread.size:
+        return np.zeros((0, 0)), np.zeros(0)
+    values, vectors = np.linalg.eigh(shown * np.outer(spread, spread))
+    kept = values >= 1.0
+    every = spread[:, None] * vectors
+    return every[:, kept], np.sum(every[:, ~kept] ** 2, axis=1)
+
+
+def _spread(alignment: Alignment) -> tuple[float, float]:
+    """Return standard deviations of what is left of phase (rad) and shift (Hz) after an alignment."""
+    phase = math.hypot(_OFF_DEG, _OWN_ERRORS * alignment.phase_stderr_deg)
+    return math.radians(phase), math.hypot(_OFF_HZ, _OWN_ERRORS * alignment.shift_stderr_hz)
 
 
 def with_artefacts(basis: Basis, finer: Refined) -> tuple[Basis, tuple[str, ...]]:
     """Return the elements of a difference with those of misalignment, and the names of the latter, which have either sign."""
     spectrum = finer.difference
-    names = tuple(f"{step} {what}" for step, what in finer.artefacts)
     matched = replace(
         basis, fids=basis.matched(spectrum, allow_mismatch=True), dwell_s=spectrum.dwell_s, larmor_mhz=spectrum.larmor_mhz,
         reference_ppm=spectrum.reference_ppm,
     )  # fmt: skip
-    return (matched.joined(names, np.array(list(finer.artefacts.values()))), names) if names else (matched, ())
+    return (matched.joined(finer.names, finer.artefacts), finer.names) if finer.names else (matched, ())
 
 
 def moved(result: FitResult, finer: Refined) -> dict[str, dict[str, float]]:
     """Return by how much each sub-spectrum lies off its alignment as fitted together with the elements, with errors."""
+    names = finer.names
+    found = finer.directions @ np.array([result[name].value for name in names])
+    place = [result.covariance_names.index(name) for name in names]
+    spread = finer.directions @ np.asarray(result.covariance)[np.ix_(place, place)] @ finer.directions.T
+    errors = np.sqrt(np.diag(spread) + finer.unseen).reshape(-1, 2)
     out = {}
-    for step, (shift, phase) in finer.corrections.items():
-        one, two = result[f"{step} phase"], result[f"{step} shift"]
+    for (step, (shift, phase)), (one, two), (first, second) in zip(
+        finer.corrections.items(), found.reshape(-1, 2), errors, strict=True
+    ):
         out[step] = {
-            "shift_hz": shift - two.value, "shift_stderr_hz": two.stderr,
-            "phase_deg": phase - math.degrees(one.value), "phase_stderr_deg": math.degrees(one.stderr),
+            "shift_hz": shift - float(two), "shift_stderr_hz": float(second),
+            "phase_deg": phase - math.degrees(one), "phase_stderr_deg": math.degrees(first),
         }  # fmt: skip
     return out
 
@@ -184,8 +228,12 @@ def _solved(
     artefacts: Mapping[tuple[str, str], ComplexArray],
     basis: Basis,
     line: "_Line",
-) -> FloatArray:
-    """Return (phase, shift) of each sub-spectrum, the lines being those of the sum."""
+    prior: tuple[FloatArray, FloatArray],
+) -> tuple[FloatArray, FloatArray]:
+    """Return (phase, shift) of each sub-spectrum, and the information on them, the lines being those of the sum.
+
+    `prior` holds their mean and spread, which the information leaves out.
+    """
     elements = basis.matched(spectrum, allow_mismatch=True) * np.where(basis.broad[:, None], line.broad, line.sharp)
     offset = line.shift_hz / spectrum.larmor_mhz
     ppm = np.fft.ifftshift(spectrum.ppm) + offset
@@ -194,9 +242,23 @@ def _solved(
     smooth = np.power.outer(centred, np.arange(_BASELINE_TERMS)).astype(complex)
     moved = np.array(list(artefacts.values())) * line.sharp
     columns = np.column_stack([np.fft.fft(np.vstack([moved, elements]), axis=1)[:, window].T, smooth, 1j * smooth])
-    rows = np.vstack([columns.real, columns.imag])
     target = np.fft.fft(data)[window]
+    mean, spread = prior
+    noise = max(noise_sd(spectrum), 1e-12 * float(np.abs(target).max()))
+    held = noise / spread
+    known = np.hstack([np.diag(held), np.zeros((held.size, columns.shape[1] - held.size))])
+    rows, values = (
+        np.vstack([columns.real, columns.imag, known]),
+        np.concatenate([target.real, target.imag, held * mean]),
+    )
     norms = np.linalg.norm(rows, axis=0)
     norms[norms == 0.0] = 1.0
-    solution = np.linalg.lstsq(rows / norms, np.concatenate([target.real, target.imag]), rcond=1e-8)[0] / norms
-    return np.asarray(solution[: len(moved)], dtype=float)
+    solution = np.linalg.lstsq(rows / norms, values, rcond=1e-8)[0] / norms
+    count = len(moved)
+    # the fit will have a phase and a shift of its own for the whole difference
+    whole = solution[count : count + len(elements)] @ elements
+    turned = np.fft.fft(np.array([1j * whole, 2j * np.pi * spectrum.time_s * whole]), axis=1)[:, window].T
+    others = np.hstack([(rows / norms)[:-count, count:], stacked(turned) / np.linalg.norm(turned, axis=0)])
+    own = rows[:-count, :count] / noise
+    own = own - others @ np.linalg.lstsq(others, own, rcond=1e-8)[0]
+    return np.asarray(solution[:count], dtype=float), np.asarray(own.T @ own, dtype=float)

@@ -109,7 +109,7 @@ def without(result: FitResult, names: Sequence[str]) -> FitResult:
         covariance_names=tuple(result.covariance_names[index] for index in kept),
         flags=tuple(flag for flag in result.flags if flag.parameter not in gone),
     )  # fmt: skip
-    if not result.success:
+    if not result.success or not gone:
         return whole
     taken = np.sum([result.components[name] for name in names], axis=0)
     curves = {name: curve for name, curve in result.components.items() if name not in gone}
