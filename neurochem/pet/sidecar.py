@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from neurochem.errors import FileFormatError, FrameTimingError, InputError, MissingFileError, UnitError
-from neurochem.naming import parse_bids_name
 from neurochem.pet.decay import decay_constant_per_min, frame_decay_factor, isotope_name
 from neurochem.pet.frames import Frames
-from neurochem.reading import read_json_object
+from neurochem.reading import inherited_fields, read_json_object
 from neurochem.units import BoolArray, FloatArray, activity_factor, seconds_to_minutes
 
 
@@ -42,7 +41,7 @@ class ScanTiming:
 
 def read_sidecar(path: Path) -> dict[str, Any]:
     """Read a JSON sidecar with what it inherits in its dataset; a missing or broken one is an error that names it."""
-    inherited = _inherited(path)
+    inherited = inherited_fields(path)
     if not path.is_file() and not inherited:
         msg = (
             f"{path}: no such sidecar; a PET image needs a JSON file beside it with FrameTimesStart, FrameDuration, Units "
@@ -50,22 +49,6 @@ def read_sidecar(path: Path) -> dict[str, Any]:
         )
         raise MissingFileError(msg)
     return {**inherited, **(read_json_object(path) if path.is_file() else {})}
-
-
-def _inherited(path: Path) -> dict[str, Any]:
-    """Return fields of sidecars higher up in the dataset that apply to this file (BIDS inheritance), nearest last."""
-    entities, suffix, _ = parse_bids_name(path.name)
-    folders = [path.parent, *path.parent.parents]
-    root = next(
-        (index for index, folder in enumerate(folders) if (folder / "dataset_description.json").is_file()), None
-    )
-    fields: dict[str, Any] = {}
-    for folder in reversed(folders[1 : root + 1] if root is not None else []):
-        for candidate in sorted({*folder.glob(f"*_{suffix}.json"), folder / f"{suffix}.json"}):
-            other, _, _ = parse_bids_name(candidate.name)
-            if candidate.is_file() and other.items() <= entities.items():
-                fields.update(read_json_object(candidate))
-    return fields
 
 
 def scan_timing(

@@ -24,7 +24,7 @@ def scan(tmp_path, monkeypatch) -> dict[str, str]:
     """An image with sidecar, labels, mask, curves and blood, and a folder to work in."""
     monkeypatch.chdir(tmp_path)
     image, frames = public_calls.image(), public_calls.FRAMES
-    labels = public_calls.parts()["labels"]
+    labels = public_calls.LABELS
     names = ("image", "labels", "mask", "names", "sidecar", "tacs", "blood", "junk")
     files = (
         "sub-01_pet.nii.gz",

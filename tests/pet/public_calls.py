@@ -16,6 +16,7 @@ Call = tuple[Callable[..., Any], dict[str, Any]]
 
 FRAMES = framing((4, 30), (3, 60), (3, 300), (4, 600))
 TIMES = np.linspace(0.0, 4000.0, 24)
+LABELS = np.repeat([0, 1, 2, 2], 16).reshape(4, 4, 4)
 PLASMA = nc.pet.ArterialInput(TIMES, FENG.values(TIMES / 60), 0.6 * FENG.values(TIMES / 60))
 
 
@@ -46,7 +47,7 @@ def parts() -> dict[str, Any]:
     protocol = nc.pet.Protocol(FRAMES, "SRTM", truth, FENG.convolved(0.1, 0.1), cv_at_s=2000.0)
     series = nc.pet.BloodSeries(TIMES, PLASMA.whole_blood, name="whole_blood")
     return {
-        "labels": np.repeat([0, 1, 2, 2], 16).reshape(4, 4, 4),
+        "labels": LABELS,
         "fits": [
             nc.pet.fit(scan(), model, reference="cerebellum", **more)
             for model, more in (("MRTM2", {"k2prime": 0.1}), ("MRTM1", {}))
