@@ -229,7 +229,7 @@ def test_widths_and_their_parameters_are_inverse():
         ({"lipids": "yes"}, UnknownNameError, "None adds none"),
         ({"amplitudes": "median"}, UnknownNameError, "Available: mean, mode, free"),
         ({"ratios": "lcm"}, UnknownNameError, "did you mean 'lcmodel'"),
-        ({"ratios": [("GABA", 1.0, 0.1)]}, InputError, "give neurochem.mrs.SoftRatio"),
+        ({"ratios": [("GABA", 1.0, 0.1)]}, InputError, "ratios is the list .* it takes .*SoftRatio"),
     ],
 )
 def test_impossible_options_are_refused(basis, options, error, words):
