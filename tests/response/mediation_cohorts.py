@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import simulated_cohorts as sim
 
-from neurochem.response.covariates import Covariates
 from neurochem.response.measurement_error import gaussian_ml
 from neurochem.response.measurement_error.profile import LEVELS, largest_drop, limits_of_many
 from neurochem.response.mediation.mediate import _Case, _paths, _products, _resampled
@@ -97,6 +96,3 @@ def covers(ends, truth):
 def shows(ends):
     """Share of intervals without zero."""
     return float(np.mean((ends[:, 0] > 0.0) | (ends[:, 1] < 0.0)))
-
-
-__all__ = ["Covariates", "Paths", "covers", "paths", "shows", "slopes", "trials"]

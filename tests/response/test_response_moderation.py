@@ -161,6 +161,37 @@ def test_response_is_moderated_as_a_difference_of_risk():
     fit = moderate(a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="response", error="none")
     assert fit.settings["scale_of_interaction"] == "risk difference"
     assert np.isfinite(fit["interaction"].stderr)
+    assert "on the scale of risk difference" in describe_moderation(fit)
+    odds = moderate(a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="response", scale="log-odds")
+    assert odds.settings["scale_of_interaction"] == "log-odds"
+    assert "on the scale of log-odds" in describe_moderation(odds)
+
+
+def test_without_error_the_log_odds_are_those_of_logistic_regression():
+    from statsmodels.discrete.discrete_model import Logit
+
+    y, w, arm, _ = simulated(np.random.default_rng(14), 200)
+    response = (y < np.median(y)).astype(float)
+    fit = moderation(response, w, arm, family="binomial", error="none")
+    side, x = arm - 0.5, w - w.mean()
+    other = Logit(response, np.column_stack([x, x * side, side, np.ones(200)])).fit(disp=0)
+    # the mixture that stands for the logistic curve is good to 4e-7 of a probability
+    assert_allclose(fit["interaction"].value, other.params[1], rtol=1e-4)
+    assert_allclose(fit["interaction"].stderr, other.bse[1], rtol=1e-3)
+    assert_allclose(fit["slope[1]"].value, other.params[0] + 0.5 * other.params[1], rtol=1e-4)
+
+
+def test_separated_and_tiny_cohorts_are_told_and_never_raise():
+    rng = np.random.default_rng(15)
+    for n in (10,):
+        marker, arm = rng.standard_normal(n), (np.arange(n) % 2).astype(float)
+        for outcome in ((marker > 0.0).astype(float), np.eye(n)[0], np.zeros(n)):
+            for family in ("gaussian", "binomial"):
+                fit = moderation(outcome, marker, arm, stderr=np.full(n, 0.8), family=family)
+                assert fit.failed or np.isfinite(fit["interaction"].interval()).all() or (
+                    "unidentified_interaction" in {flag.name for flag in fit.flags}
+                )  # fmt: skip
+                describe_moderation(fit)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +214,7 @@ def test_the_index_finds_people_for_whom_an_arm_is_better():
     right = found.table["recommended"].to_numpy() == (x > 0)
     assert right.mean() > 0.9
     assert found.low > 0.0
+    assert found.over_low > 0.0
     # perfect advice is worth E|6 x| = 6 sqrt(2 / pi)
     assert_allclose(found.benefit, 6.0 * np.sqrt(2.0 / np.pi), atol=1.0)
     assert "is better" in found.summary()
@@ -199,6 +231,23 @@ def test_on_noise_the_honest_benefit_is_nothing_and_the_in_sample_one_is_not():
     # SE of the mean of 40 benefits of SD about 0.27
     assert abs(np.mean(honest)) < 0.15
     assert np.mean(seen) > 0.3
+
+
+def test_an_arm_that_is_better_for_everyone_is_not_taken_for_a_choice_by_person():
+    rng = np.random.default_rng(18)
+    benefit, over = [], []
+    for _ in range(40):
+        arm = np.tile([0.0, 1.0], 30)
+        found = personal_advantage(
+            rng.standard_normal(60) - arm, arm, rng.standard_normal(60), rng=rng, repeats=3, bootstraps=40
+        )
+        benefit.append(found.benefit)
+        over.append((found.over_best_arm, found.over_low))
+    assert np.mean(benefit) > 0.8  # the arm's own difference, 1
+    # 0 of 1,000 such trials claim a gain; the mean of 1,000 is -0.014
+    assert abs(np.mean(over, axis=0)[0]) < 0.05
+    assert max(low for _, low in over) <= 0.0
+    assert "Choosing by person is not shown to gain" in found.summary()
 
 
 def test_copies_of_a_person_never_sit_in_two_folds_and_too_many_features_are_refused():

@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import stats
 
 from neurochem.errors import InputError, UnknownNameError
 from neurochem.response import associate
@@ -164,3 +165,35 @@ def test_eight_sizes_of_two_thousand_cohorts_take_seconds():
     plan_study("moderation", effect=-2.5, reliability=0.6, rng=np.random.default_rng(11))
     # measured 3 s on one core
     assert time.process_time() - start < 20.0
+
+
+def brute_force(question, effect, reliability, n, runs, rng):
+    """Share of studies, drawn and fitted one at a time with numpy and scipy alone, whose p is below 0.05."""
+    hits = 0
+    for _ in range(runs):
+        true, severity, side = rng.normal(size=n), rng.normal(size=n), rng.permutation(np.arange(n) % 2) - 0.5
+        variance = (1.0 / reliability - 1.0) * np.maximum(rng.gamma(2.0, 0.5, n), 0.1)
+        seen = true + np.sqrt(variance) * rng.normal(size=n)
+        asked = {"moderation": side * true, "association": true, "arm": side}[question]
+        columns = {"moderation": [side * seen, seen, side], "association": [seen, side], "arm": [side, seen]}[question]
+        design = np.column_stack([*columns, severity, np.ones(n)])
+        outcome = effect * asked + rng.normal(scale=5.2, size=n)
+        found, rest = np.linalg.lstsq(design, outcome, rcond=None)[:2]
+        dof = n - design.shape[1]
+        error = np.sqrt(rest[0] / dof * np.linalg.inv(design.T @ design)[0, 0])
+        hits += 2.0 * stats.t.sf(abs(found[0]) / error, dof) < 0.05
+    return hits / runs
+
+
+@pytest.mark.parametrize(
+    ("question", "effect", "reliability", "n"),
+    [("moderation", -2.5, 0.6, 150), ("association", 1.5, 0.6, 120), ("arm", -2.0, 1.0, 120)],
+)
+def test_power_is_that_of_studies_drawn_one_at_a_time(question, effect, reliability, n):
+    plan = plan_study(
+        question, effect=effect, reliability=reliability, residual_sd=5.2, dropout=0.0, sizes=[n], simulations=4000,
+        rng=np.random.default_rng(12),
+    )  # fmt: skip
+    other = brute_force(question, effect, reliability, n, 1000, np.random.default_rng(13))
+    # three standard errors of the difference of two shares near 0.6, of 1,000 and 4,000
+    assert_allclose(plan.table["power"].iloc[0], other, atol=3.0 * math.sqrt(0.24 * (1 / 1000 + 1 / 4000)))

@@ -15,6 +15,9 @@ from neurochem.response.measurement_error.newton import IntArray, Place, climb
 from neurochem.response.measurement_error.structural import inverses
 from neurochem.units import BoolArray, FloatArray
 
+# Left to gain where the slope is held: the end of an interval is then right to 1e-8 of its width.
+_ENOUGH_HELD, _STEPS_HELD = 1e-9, 80
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinaryCohorts:
@@ -221,4 +224,4 @@ def maximise(cohorts: BinaryCohorts, values: FloatArray, *, slope: FloatArray | 
         return climb(cohorts, values, steep=(which,))
     values = values.copy()
     values[:, which] = slope
-    return climb(cohorts, values, held=np.full(len(values), which), steep=(which,))
+    return climb(cohorts, values, held=np.full(len(values), which), enough=_ENOUGH_HELD, steps=_STEPS_HELD)

@@ -49,7 +49,10 @@ def _sentence(fit: FitResult, thing: str, marker: str) -> str:
     shown = low > 0.0 or high < 0.0
     start = f"{thing} depends on {marker} before treatment" if shown else (
         f"it is not shown that {thing} depends on {marker} before treatment")  # fmt: skip
-    return f"{start}: it changes by {_numbers(found)}, {_p(fit.diagnostics['p_value'])}."
+    scale = str(fit.settings.get("scale_of_interaction", "points"))
+    on = f" on the scale of {scale}" if scale in {"log-odds", "risk difference"} else ""
+    text = f"{start}: it changes by {_numbers(found)}, {_p(fit.diagnostics['p_value'])}{on} (the prescriptive part)."
+    return text if shown else f"{text} That does not show that it does not: the interval says how large it may be."
 
 
 def _simple(fit: FitResult, reference: str, other: str) -> str:
@@ -64,7 +67,11 @@ def _prognostic(fit: FitResult, marker: str) -> str:
     low, high = found.interval()
     verb = "goes" if low > 0.0 or high < 0.0 else "is not shown to go"
     p = _p(fit.diagnostics["p_prognostic"])
-    return f"Apart from the arm, {marker} {verb} with the outcome (prognostic slope {_numbers(found)}, {p})."
+    text = f"Over both arms {marker} {verb} with the outcome (the prognostic part: mean prognostic slope {_numbers(found)}, {p})"
+    low, high = fit["interaction"].interval()
+    if low > 0.0 or high < 0.0:
+        return f"{text}; as the slopes differ, this mean describes neither arm."
+    return f"{text}; a marker that goes with outcome alike in both arms does not choose between them."
 
 
 def _numbers(found: Estimate) -> str:
