@@ -29,7 +29,7 @@ class VoxelMask:
     Attributes
     ----------
     fractions : array, shape (x, y, z)
-        0 outside, 1 inside, between at the faces.
+        0 outside, 1 inside (within 1 %: the cells that are counted do not share the image's grid), between at the faces.
     affine : array, shape (4, 4)
         Of the image.
     volume_ml : float

@@ -7,7 +7,7 @@ from typing import Any
 
 from neurochem import mrs
 from neurochem.errors import InputError
-from neurochem.mrs.edited.basis_files import edited_basis_files, read_edited_basis
+from neurochem.mrs.edited.basis_files import read_edited_basis
 from neurochem.mrs.edited.conditions import TARGET_PPM
 from neurochem.study.mrs_config import EditedConfig
 
@@ -26,19 +26,10 @@ def read_basis_once(path: Path) -> mrs.Basis:
     return mrs.read_basis(path)
 
 
+@functools.lru_cache(maxsize=2)
 def read_edited_basis_once(path: Path) -> "mrs.EditedBasis | mrs.Basis":
     """Return the basis set of an edited scan, read once a process."""
-    return _read_edited(path)
-
-
-@functools.lru_cache(maxsize=2)
-def _read_edited(path: Path) -> "mrs.EditedBasis | mrs.Basis":
     return read_edited_basis(path)
-
-
-def edited_inputs(path: Path) -> tuple[Path, ...]:
-    """Return the files of an edited basis."""
-    return edited_basis_files(path)
 
 
 def with_measured(basis: mrs.Basis, nulled: mrs.MeasuredMacromolecules) -> mrs.Basis:

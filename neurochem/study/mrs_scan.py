@@ -7,10 +7,11 @@ from typing import Any
 
 from neurochem import mrs, qc
 from neurochem.errors import ConfigError, InputError, MissingFileError
+from neurochem.mrs.edited.basis_files import edited_basis_files
 from neurochem.mrs.voxel import load_image
 from neurochem.qc import judge
 from neurochem.results import FitResult
-from neurochem.study.bids import find_nulled, find_water
+from neurochem.study.bids import declares_edits, find_nulled, find_water
 from neurochem.study.config import CONFIG_FILE
 from neurochem.study.derivatives import CONCENTRATIONS_SUFFIX
 from neurochem.study.jobs import Quantified, ScanJob, Table, marker_row, without_machine_paths
@@ -43,8 +44,12 @@ def mrs_inputs(job: ScanJob) -> list[Path]:
         If water, tissue or the nulled scan cannot be found at all.
     """
     settings = job.config.mrs
-    bases = [job.bids_dir / name for name in (settings.basis,) if name]
-    nulled = _nulled_file(job) if settings.basis else None
+    # where the header is silent, content says later whether the scan is edited
+    edited = declares_edits(job.scan.path) or not settings.basis
+    nulled = None if edited else _nulled_file(job)
+    own = settings.edited.basis if edited else settings.basis
+    path = job.bids_dir / own
+    bases = () if not own else edited_basis_files(path) if edited else (path,)
     water = find_water(job.bids_dir, job.scan)
     tissue = tissue_inputs(job.bids_dir, job.scan, settings)
     return [job.scan.path, water, *bases, *([nulled] if nulled else []), *tissue]

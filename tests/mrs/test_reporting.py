@@ -89,6 +89,16 @@ def test_a_field_that_is_not_in_the_table_is_refused():
         report_mrsinmrs(extra={"shim methods": "x"})
 
 
+def test_voxel_comes_from_the_header_of_any_format(scan):
+    rows = ((26.0, 0.0, 0.0, -1.6), (0.0, 21.0, 17.0, -35.6), (0.0, -15.0, 25.0, 30.3), (0.0, 0.0, 0.0, 1.0))
+    found = values(report_mrsinmrs(scan.with_data(scan.data, scan.dims, header={"affine": rows})))
+    assert found["voxel size"] == ("26 x 25.8 x 30.2 mm (20.3 mL)", "header")
+    assert (
+        found["voxel location"][0]
+        == "centre at left 2, posterior 36, superior 30 mm of the scanner's centre; region not stated"
+    )
+
+
 def test_voxel_size_comes_from_the_file(tmp_path, scan):
     import nibabel
 

@@ -1,6 +1,7 @@
 """A study of a few people that takes milliseconds to make: two regions and a reference, no noise to speak of."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -138,3 +139,55 @@ def make_tiny_study(root: Path, people: int = 2, visits: int = 2, *, spectra: bo
             '[mrs]\nbasis = "code/basis.BASIS"\nmetabolites = ["Glu", "Glx"]\n'
         )
     return root
+
+
+# An edited scan: 8 coils, 16 transients a condition, ON 1 Hz and 5 degrees off OFF.
+MEGA = ("GABA", "Glu", "Gln", "NAA", "Cr", "GPC")
+MEGA_TRUTH = {"GABA": 2.0, "Glu": 9.0, "Gln": 3.0, "NAA": 10.0, "Cr": 8.0, "GPC": 1.5}
+MEGA_TOML = f"[mrs.edited]\nsimulated = {json.dumps(MEGA)}\nmetabolites = ['GABA+', 'GABA', 'Cr']\n"
+PULSES = {name: {"PulseOffset": ppm, "PulseDuration": 0.014} for name, ppm in (("ON", 1.9), ("OFF", 7.5))}
+VOXEL = ((18.0, -17.0, 4.0, 3.0), (16.0, 19.0, 6.0, -30.0), (-7.0, 1.0, 28.0, 20.0), (0.0, 0.0, 0.0, 1.0))
+
+
+def mega_basis() -> nc.mrs.EditedBasis:
+    return nc.mrs.simulate_basis(
+        "mega-press", echo_time_s=0.068, larmor_mhz=GRID["larmor_mhz"], dwell_s=GRID["dwell_s"], points=GRID["points"],
+        metabolites=list(MEGA), editing=nc.mrs.pulse("gaussian", duration_s=0.014),
+    )  # fmt: skip
+
+
+def mega_raw(rng: np.random.Generator) -> nc.mrs.RawScan:
+    timing = {"repetition_time_s": 2.0, "tissue": TISSUE, "lorentz_hz": 3.0, "gauss_hz": 4.0}
+    scans = [nc.mrs.simulate(mega_basis()[name], MEGA_TRUTH, **timing) for name in ("on", "off")]
+    water = nc.mrs.simulate_water(**{**GRID, "echo_time_s": 0.068}, proton_amplitude=1.0, **timing)
+    wrong = nc.mrs.RawDisturbances(edit_shift_hz=1.0, edit_phase_deg=5.0, corrupted=0.0, residual_water=5.0)
+    return nc.mrs.simulate_raw(scans, rng=rng, coils=8, transients=16, snr=60.0, water=water, disturbances=wrong)
+
+
+def write_mega(folder: Path, stem: str, rng: np.random.Generator) -> None:
+    raw = mega_raw(rng)
+    data = replace(raw.data, header={**raw.data.header, "affine": VOXEL})
+    nc.mrs.write(data, folder / f"{stem}_svs.nii.gz", header={"EditPulse": PULSES})
+    nc.mrs.write(raw.water, folder / f"{stem}_mrsref.nii.gz")
+
+
+def head(centre_mm: tuple[float, float, float] = (3.0, -30.0, 20.0)) -> tuple[np.ndarray, np.ndarray]:
+    """Return a ball of 60 mm as an image of 3 mm voxels, 0 outside, and its affine."""
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = np.array(centre_mm) - 66.0
+    place = 3.0 * np.indices((45, 45, 45)) - 66.0
+    return np.linalg.norm(place, axis=0), affine
+
+
+def write_anatomy(folder: Path, stem: str) -> None:
+    """Write a T1w image and maps with 0.55 grey, 0.35 white and 0.10 fluid everywhere inside."""
+    folder.mkdir(parents=True)
+    radius, affine = head()
+    inside = (radius < 60.0).astype(np.float32)
+    for name, level in (
+        ("T1w", 800.0),
+        ("label-GM_probseg", 0.55),
+        ("label-WM_probseg", 0.35),
+        ("label-CSF_probseg", 0.10),
+    ):
+        nibabel.save(nibabel.Nifti1Image(level * inside, affine), folder / f"{stem}_{name}.nii.gz")

@@ -13,6 +13,9 @@ from neurochem.mrs.edited.combine import result_weights
 from neurochem.mrs.edited.conditions import HERMES, MEGA
 from neurochem.mrs.simulate_basis import EditedBasis
 
+# An element that leaves less than this of one proton in a difference is left out of it, as when it is simulated.
+_ABSENT = 1e-9
+
 
 def part_path(path: str | Path, step: str) -> Path:
     """Return the file of one sub-spectrum: x.BASIS and "on" are x_on.BASIS.
@@ -111,7 +114,9 @@ def combined_basis(parts: Sequence[Basis], steps: Sequence[str]) -> EditedBasis:
     stem = base.sequence.rsplit(" ", 1)[0]
     for name, weights in result_weights(tuple(steps), "half").items():
         fids = np.sum([weight * made[step].fids for step, weight in weights.items()], axis=0)
-        made[name] = replace(base, fids=fids, sequence=f"{stem} {name}".strip())
+        present = np.abs(fids).max(axis=1) > _ABSENT * base.proton_amplitude
+        kept = base.select([element for element, there in zip(base.names, present, strict=True) if there])
+        made[name] = replace(kept, fids=fids[present], sequence=f"{stem} {name}".strip())
     return EditedBasis(made)
 
 
