@@ -1,5 +1,7 @@
 """The report of a study: plain rows, methods from the record, limits, checklist, figures with their data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cohort_a24 import a24_cohort, a24_frame
@@ -17,6 +19,7 @@ from neurochem.response.report import (
     limit_sentences,
     methods_paragraphs,
     outcome_report,
+    prediction_part,
 )
 from neurochem.response.report.findings import CLEAR, NOT_SHOWN, UNKNOWN, certainty, per_sd
 
@@ -67,7 +70,8 @@ def test_nothing_shown_says_what_is_left_open():
 def test_a_response_model_is_reported_as_odds():
     fits = associate_all(a24_cohort(), outcome="hamd17", outcome_type="response")
     row = finding_rows(fits)[0]
-    assert "log-odds" in row["size"] or row["certainty"] == UNKNOWN
+    assert row["size"].startswith("odds ratio ") or row["certainty"] == UNKNOWN
+    assert "e+" not in row["size"]
 
 
 def test_methods_say_what_was_done_and_nothing_else(cohort, report):
@@ -190,7 +194,14 @@ def test_a_prediction_is_told_with_what_it_does_not_show(cohort):
     part = report.prediction
     assert part is not None
     assert report.brief.found[-1] == part.found
-    assert part.found[0] in {"clear", "not shown"}
+    # 30 patients are fewer than Riley's criteria ask for: never clear, however good it looks
+    assert part.found[0] in {"suggestive", "not shown"}
+    good = replace(result, measures=result.measures.assign(low95=0.6), permutation=replace(result.permutation, p=0.001))
+    word, text = prediction_part(good).found
+    assert word == "suggestive"
+    assert f"30 patients where {result.sample_size.needed} are needed: exploratory" in text
+    many = replace(good, sample_size=replace(good.sample_size, needed=30))
+    assert prediction_part(many).found[0] == "clear"
     assert f"R2 {result['R2']:.2f}" in part.found[1]
     assert len(part.limits) == len(result.not_concluded())
     assert any("Riley" in line and str(result.sample_size.needed) in line for line in part.lines)

@@ -15,7 +15,7 @@ LEVEL = 0.05
 RELEVANT_POINTS = 3.0
 # Beyond this the interval holds more than any treatment does: nothing was learned.
 _UNINFORMATIVE_POINTS = 10.0
-_LARGEST_LOG_ODDS = 20.0
+_LARGEST_LOG_ODDS = math.log(100.0)
 CLEAR, SUGGESTIVE, NOT_SHOWN, UNKNOWN = "clear", "suggestive", "not shown", "cannot be estimated"
 MEANINGS = {
     CLEAR: "p below 0.05 even when all tests are counted (Holm)",
@@ -100,7 +100,10 @@ def _size(fit: FitResult, value: float, low: float, high: float, unit: str) -> s
 
 
 def _odds(value: float) -> str:
-    return f"{math.exp(min(value, _LARGEST_LOG_ODDS)):.2g}"
+    """Return an odds ratio; beyond 100 either way only that it is beyond."""
+    if abs(value) > _LARGEST_LOG_ODDS:
+        return "over 100" if value > 0 else "under 0.01"
+    return f"{math.exp(value):.2g}"
 
 
 def _main(fit: FitResult) -> str:

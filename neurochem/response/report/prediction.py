@@ -11,7 +11,7 @@ import pandas as pd
 from neurochem.response.prediction.card import NOT_FOR_CARE
 from neurochem.response.prediction.result import PLOTS, PredictionResult
 from neurochem.response.report.figures import ReportFigure
-from neurochem.response.report.findings import CLEAR, LEVEL, NOT_SHOWN
+from neurochem.response.report.findings import CLEAR, LEVEL, NOT_SHOWN, SUGGESTIVE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,10 +80,14 @@ def _main(result: PredictionResult) -> str:
 def _found(result: PredictionResult, main: str) -> tuple[str, str]:
     row, nothing = result.measures.iloc[0], 0.5 if result.binary else 0.0
     p = math.nan if result.permutation is None else result.permutation.p
-    sure = row["low95"] > nothing and not p > LEVEL
+    better = row["low95"] > nothing and not p > LEVEL
+    enough = result.people >= result.sample_size.needed
     tested = "" if math.isnan(p) else f", p = {p:.2g} against shuffled outcomes"
     text = f"prediction of {result.outcome.partition(' (')[0]} in people left out: {main}{tested}"
-    return (CLEAR if sure else NOT_SHOWN), text
+    if better and not enough:
+        # few patients never show more than a hint: the number of the next study is usually smaller
+        return SUGGESTIVE, f"{text}; {result.people} patients where {result.sample_size.needed} are needed: exploratory"
+    return (CLEAR if better else NOT_SHOWN), text
 
 
 def _lines(result: PredictionResult, main: str) -> list[str]:
