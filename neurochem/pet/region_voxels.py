@@ -282,8 +282,8 @@ def region_values(image: DynamicImage, regions: RegionVoxels, frame: int) -> Flo
         place = tuple(int(i) for i in np.unravel_index(regions.voxel[first], image.shape))
         msg = (
             f"{image.where or regions.where}: region '{regions.names[column]}' holds {count} voxels that are not finite in "
-            f"frame {frame + 1}, the first {values[first]} at voxel {place}; leave them out with non_finite='leave_out', "
-            "or repair the image"
+            f"frame {frame + 1}, the first {values[first]} at voxel {place}; leave them out with non_finite='leave_out' "
+            "(neurochem pet tacs --leave-out-non-finite), or repair the image"
         )
         raise InputError(msg)
     return values
