@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.quality import Flag
 from neurochem.response.analysis_table import (
@@ -27,6 +28,7 @@ from neurochem.response.validation import BASELINE
 from neurochem.results import FitResult
 
 
+@checked_arguments
 def associate(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
     cohort: Cohort,
     *,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.design_columns import as_vector
@@ -38,6 +39,7 @@ class Selection:
     share: float
 
 
+@checked_arguments
 def expected_without_treatment(mean: float, sd: float, retest_correlation: float, *, at_least: float) -> Selection:
     """Return how much people chosen for a high score fall by regression to the mean alone.
 
@@ -75,6 +77,7 @@ def expected_without_treatment(mean: float, sd: float, retest_correlation: float
     return Selection(mean + sd * excess, -(1.0 - retest_correlation) * sd * excess, share)
 
 
+@checked_arguments
 def change_on_baseline(
     first: ArrayLike,
     second: ArrayLike,
@@ -125,6 +128,10 @@ def change_on_baseline(
     if w0.size < 4 or np.ptp(w0) == 0.0 or np.ptp(w1) == 0.0:
         msg = f"there are {w0.size} people; give at least four whose values differ before and after"
         raise InputError(msg)
+    for name, errors in (("first_se", first_se), ("second_se", second_se)):
+        if errors is not None and (np.asarray(errors, dtype=float) < 0.0).any():
+            msg = f"{name} holds {np.min(np.asarray(errors)):g}; a standard error is not negative"
+            raise InputError(msg)
     noise = 0.0 if first_se is None else float(np.mean(as_vector(first_se, "first_se", w0.size) ** 2))
     late = 0.0 if second_se is None else float(np.mean(as_vector(second_se, "second_se", w0.size) ** 2))
     moments = np.cov(np.vstack([w0, w1]))
@@ -180,6 +187,7 @@ def _slopes(
     return found, ()
 
 
+@checked_arguments
 def compare_arms(baseline: ArrayLike, endpoint: ArrayLike, arm: ArrayLike, *, unit: str = "points") -> FitResult:
     """Return the difference of two arms by change and by ANCOVA, which answer different questions (Lord's paradox).
 
@@ -223,6 +231,7 @@ def compare_arms(baseline: ArrayLike, endpoint: ArrayLike, arm: ArrayLike, *, un
     return FitResult(model="two arms", name="two arms", estimates=found, diagnostics={"n": float(y0.size)})
 
 
+@checked_arguments
 def baseline_adjusted_change(
     first: ArrayLike, second: ArrayLike, first_se: ArrayLike | None = None, second_se: ArrayLike | None = None
 ) -> FloatArray:

@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import check_same_length, checked_arguments
 from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
 
+@checked_arguments
 def change(
     first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
@@ -30,10 +32,11 @@ def change(
     The errors of the two scans are taken as independent. The change shares its error with the baseline value:
     cov(w0, w1 - w0) contains -se0^2, so change must not be correlated with its own baseline as it stands.
     """
-    difference = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
-    return difference, np.hypot(np.asarray(first_se, dtype=float), np.asarray(second_se, dtype=float))
+    w0, w1, s0, s1 = _aligned(first, second, first_se, second_se)
+    return w1 - w0, np.hypot(s0, s1)
 
 
+@checked_arguments
 def percent_change(
     first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike
 ) -> tuple[FloatArray, FloatArray]:
@@ -53,12 +56,13 @@ def percent_change(
     >>> print(f"{-value / 100:.4f} {se / 100:.6f}")
     0.7750 0.033213
     """
-    w0, w1 = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    w0, w1, s0, s1 = _aligned(first, second, first_se, second_se)
     base = np.where(w0 == 0.0, np.nan, w0)
-    se = 100.0 * np.hypot(np.asarray(second_se, dtype=float) / base, w1 * np.asarray(first_se, dtype=float) / base**2)
+    se = 100.0 * np.hypot(s1 / base, w1 * s0 / base**2)
     return 100.0 * (w1 - w0) / base, se
 
 
+@checked_arguments
 def reliable_change(
     first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike, *, test_retest_sd: float = 0.0
 ) -> FloatArray:
@@ -73,10 +77,16 @@ def reliable_change(
         (w1 - w0) / sqrt(se0^2 + se1^2 + 2 sd^2). Without it the limit is passed too easily, for a fit's standard error
         leaves out what differs between two days.
     """
+    if not test_retest_sd >= 0.0:
+        msg = (
+            f"test_retest_sd is {test_retest_sd:g}; it is the SD of one person's true value between days, zero or more"
+        )
+        raise InputError(msg)
     difference, se = change(first, second, first_se, second_se)
     return difference / np.hypot(se, np.sqrt(2.0) * test_retest_sd)
 
 
+@checked_arguments
 def reliable_change_index(first: ArrayLike, second: ArrayLike, *, baseline_sd: float, reliability: float) -> FloatArray:
     """Return Jacobson and Truax' index of change, shape (n,), from the reliability of a scale.
 
@@ -106,6 +116,18 @@ def reliable_change_index(first: ArrayLike, second: ArrayLike, *, baseline_sd: f
         raise InputError(msg)
     difference = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
     return difference / (baseline_sd * np.sqrt(2.0 * (1.0 - reliability)))
+
+
+def _aligned(first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike) -> tuple[FloatArray, ...]:
+    """Return two scans and their errors as arrays that belong together."""
+    names = ("first", "second", "first_se", "second_se")
+    arrays = [np.asarray(values, dtype=float) for values in (first, second, first_se, second_se)]
+    check_same_length("change of a marker", **dict(zip(names, arrays, strict=True)))
+    for name, errors in zip(names[2:], arrays[2:], strict=True):
+        if (errors < 0.0).any():
+            msg = f"{name} holds {errors.min():g}; a standard error is not negative, write NaN if it is unknown"
+            raise InputError(msg)
+    return tuple(arrays)
 
 
 def values_at(rows: pd.DataFrame, visit: str) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.change import change, reliable_change, values_at
 from neurochem.response.cohort import Cohort
@@ -17,6 +18,7 @@ CATEGORIES = ("non-response", "partial response", "response", "remission")
 PARTIAL_REDUCTION_PERCENT = 25.0
 
 
+@checked_arguments
 def outcome_categories(baseline: ArrayLike, endpoint: ArrayLike, scale: Scale) -> list[str]:
     """Return each person's outcome as one of four ordered categories, "" where it is not known.
 
@@ -43,6 +45,7 @@ def outcome_categories(baseline: ArrayLike, endpoint: ArrayLike, scale: Scale) -
     return [CATEGORIES[k] if known else "" for k, known in zip(level, np.isfinite(reduction), strict=True)]
 
 
+@checked_arguments
 def sustained_remission(cohort: Cohort, outcome: str, *, from_week: float, until_week: float) -> pd.DataFrame:
     """Say who is remitted at every visit of a window.
 
@@ -82,6 +85,7 @@ def sustained_remission(cohort: Cohort, outcome: str, *, from_week: float, until
     return pd.DataFrame(found)
 
 
+@checked_arguments
 def score_slopes(cohort: Cohort, outcome: str) -> pd.DataFrame:
     """Return the straight line through each patient's scores over weeks.
 
@@ -125,6 +129,7 @@ def _course(cohort: Cohort, outcome: str) -> pd.DataFrame:
     return scores.sort_values(["participant_id", "week"], kind="stable")
 
 
+@checked_arguments
 def changed_markers(
     cohort: Cohort,
     marker: str,

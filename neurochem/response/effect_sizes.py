@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.design_columns import as_vector
 from neurochem.response.prediction.metrics import compare_discrimination, discrimination
@@ -13,6 +14,7 @@ from neurochem.results import Estimate, FitResult
 from neurochem.units import FloatArray
 
 
+@checked_arguments
 def hedges_g(values: ArrayLike, group: ArrayLike) -> FitResult:
     """Return the standardised difference of two groups.
 
@@ -77,6 +79,7 @@ def _noncentrality(t: float, dof: int, probability: float) -> float:
     return float(optimize.brentq(lambda c: stats.nct.cdf(t, dof, c) - probability, t - reach, t + reach, xtol=1e-12))
 
 
+@checked_arguments
 def auc(scores: ArrayLike, outcome: ArrayLike) -> FitResult:
     """Return the probability that a person with the outcome has the higher score (ties count half).
 
@@ -118,6 +121,7 @@ def auc(scores: ArrayLike, outcome: ArrayLike) -> FitResult:
     )  # fmt: skip
 
 
+@checked_arguments
 def compare_auc(first: ArrayLike, second: ArrayLike, outcome: ArrayLike) -> FitResult:
     """Return the difference of the AUCs of two scores of the same people.
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.response.analysis_table import AT
 from neurochem.response.association import associate
@@ -21,6 +22,7 @@ _MEMBER_KEYS = ("marker", "region", "model")
 Member = str | Mapping[str, str]
 
 
+@checked_arguments
 def adjust_p_values(p_values: ArrayLike, method: str = "holm") -> FloatArray:
     """Return p values adjusted for the number of tests.
 
@@ -47,6 +49,9 @@ def adjust_p_values(p_values: ArrayLike, method: str = "holm") -> FloatArray:
     from statsmodels.stats.multitest import multipletests
 
     values = np.asarray(p_values, dtype=float)
+    if ((values < 0.0) | (values > 1.0)).any():
+        msg = f"p_values holds {values[(values < 0.0) | (values > 1.0)][0]:g}; a p value lies between 0 and 1"
+        raise InputError(msg)
     adjusted = np.full(values.shape, np.nan)
     known = np.isfinite(values)
     if known.any():

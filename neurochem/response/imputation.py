@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.units import FloatArray
 
@@ -15,6 +16,7 @@ _RIDGE = 1e-8
 _NEWTON_STEPS = 50
 
 
+@checked_arguments
 def impute(
     table: pd.DataFrame,
     *,

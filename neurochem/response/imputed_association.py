@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.quality import Flag
 from neurochem.response.analysis_table import (
@@ -43,6 +44,7 @@ class _Gaps:
     percent_incomplete: float
 
 
+@checked_arguments
 def associate_imputed(  # noqa: PLR0913 - each keyword is one choice of the imputation and belongs in its record
     cohort: Cohort,
     *,

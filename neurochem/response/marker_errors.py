@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import check_same_length, checked_arguments
 from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
 
+@checked_arguments
 def stderr_from_crlb(value: ArrayLike, crlb_percent: ArrayLike) -> FloatArray:
     """Return the standard error of a concentration from its Cramer-Rao bound in percent.
 
@@ -31,6 +33,7 @@ def stderr_from_crlb(value: ArrayLike, crlb_percent: ArrayLike) -> FloatArray:
     return np.asarray(np.asarray(crlb_percent, dtype=float) / 100.0 * np.abs(np.asarray(value, dtype=float)))
 
 
+@checked_arguments
 def ratio_of_markers(
     first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike, *, correlation: ArrayLike = 0.0
 ) -> tuple[FloatArray, FloatArray]:
@@ -58,12 +61,14 @@ def ratio_of_markers(
     0.225 0.027372
     """
     a, b, sa, sb = (np.asarray(item, dtype=float) for item in (first, second, first_se, second_se))
+    check_same_length("ratio of markers", first=a, second=b, first_se=sa, second_se=sb)
     base = np.where(b == 0.0, np.nan, b)
     ratio = a / base
     variance = sa**2 + (ratio * sb) ** 2 - 2.0 * np.asarray(correlation, dtype=float) * ratio * sa * sb
     return np.asarray(ratio), np.asarray(np.sqrt(np.maximum(variance, 0.0)) / np.abs(base))
 
 
+@checked_arguments
 def scan_stderr(fit_se: ArrayLike, day_sd: float, *, scale: float = 1.0) -> FloatArray:
     """Return the error of one scan with what differs between days: sqrt(k^2 se^2 + sigma_day^2).
 
@@ -92,6 +97,7 @@ def scan_stderr(fit_se: ArrayLike, day_sd: float, *, scale: float = 1.0) -> Floa
     return np.asarray(np.hypot(scale * np.asarray(fit_se, dtype=float), day_sd))
 
 
+@checked_arguments
 def reliability_of_mean(reliability: float, scans: float) -> float:
     """Return the reliability of the mean of several scans, k r / (1 + (k - 1) r) (Spearman, Brown).
 

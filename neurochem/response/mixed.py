@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.quality import Flag
 from neurochem.response.design_columns import Columns, as_vector, columns_of, uncorrected
@@ -21,6 +22,12 @@ MODEL = "mixed"
 RANDOM = ("slope", "intercept")
 
 
+@checked_arguments(
+    text=(
+        "covariates",
+        "person",
+    )
+)
 def regress_trajectory(
     outcome: ArrayLike,
     time: ArrayLike,

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.design_columns import Columns, as_vector, columns_of, log_estimates, uncorrected
@@ -22,6 +23,7 @@ MODEL = "proportional odds"
 _SEPARATED = 15.0
 
 
+@checked_arguments(text=("covariates",))
 def regress_ordinal(
     outcome: ArrayLike, marker: ArrayLike, *, covariates: pd.DataFrame | dict[str, ArrayLike] | None = None
 ) -> FitResult:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import check_same_length, checked_arguments
 from neurochem.errors import unknown_name
 from neurochem.response.scales import RESPONSE_REDUCTION_PERCENT, Scale
 from neurochem.units import BoolArray, FloatArray
@@ -61,11 +62,20 @@ def outcome_type(name: str) -> OutcomeType:
     return OUTCOME_TYPES[name]
 
 
+def _paired(baseline: ArrayLike, endpoint: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    first, last = np.asarray(baseline, dtype=float), np.asarray(endpoint, dtype=float)
+    check_same_length("outcome", baseline=first, endpoint=last)
+    return first, last
+
+
+@checked_arguments
 def score_change(baseline: ArrayLike, endpoint: ArrayLike) -> FloatArray:
     """Return endpoint minus baseline, in points; negative is better. Shapes broadcast, missing stays NaN."""
-    return np.asarray(endpoint, dtype=float) - np.asarray(baseline, dtype=float)
+    first, last = _paired(baseline, endpoint)
+    return np.asarray(last - first)
 
 
+@checked_arguments
 def percent_reduction(baseline: ArrayLike, endpoint: ArrayLike) -> FloatArray:
     """Return 100 (y0 - y1) / y0, positive is better.
 
@@ -79,25 +89,28 @@ def percent_reduction(baseline: ArrayLike, endpoint: ArrayLike) -> FloatArray:
     array, shape (n,)
         Percent; NaN where a score is missing or the baseline is not above zero, where it has no meaning.
     """
-    first, last = np.broadcast_arrays(np.asarray(baseline, dtype=float), np.asarray(endpoint, dtype=float))
+    first, last = np.broadcast_arrays(*_paired(baseline, endpoint))
     reduction = np.full(first.shape, np.nan)
     known = first > 0
     reduction[known] = 100.0 * (first[known] - last[known]) / first[known]
     return reduction
 
 
+@checked_arguments
 def is_response(baseline: ArrayLike, endpoint: ArrayLike) -> BoolArray:
     """Say who responded: a reduction of at least 50 %, exactly half included; False where undefined."""
     # half of a score is exact in binary, so the inclusive limit needs no tolerance when compared as scores
-    first, last = np.asarray(baseline, dtype=float), np.asarray(endpoint, dtype=float)
+    first, last = _paired(baseline, endpoint)
     return (first > 0) & (last <= first * (1.0 - RESPONSE_REDUCTION_PERCENT / 100.0))
 
 
+@checked_arguments
 def is_remission(baseline: ArrayLike, endpoint: ArrayLike, scale: Scale) -> BoolArray:
     """Say who is remitted by the rule of the scale; False where undefined."""
     return scale.remission.met(endpoint, percent_reduction(baseline, endpoint))
 
 
+@checked_arguments
 def outcome_values(kind: str, baseline: ArrayLike, endpoint: ArrayLike, scale: Scale) -> FloatArray:
     """Return the outcome of every person as numbers.
 
@@ -121,7 +134,7 @@ def outcome_values(kind: str, baseline: ArrayLike, endpoint: ArrayLike, scale: S
         If the kind of outcome is not known.
     """
     outcome_type(kind)
-    first, last = np.broadcast_arrays(np.asarray(baseline, dtype=float), np.asarray(endpoint, dtype=float))
+    first, last = np.broadcast_arrays(*_paired(baseline, endpoint))
     values = {
         "change": lambda: score_change(first, last),
         "endpoint": last.copy,

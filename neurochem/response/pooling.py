@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.design_columns import as_vector
@@ -81,6 +82,7 @@ class _Pooled:
         }  # fmt: skip
 
 
+@checked_arguments
 def pool_estimates(
     values: ArrayLike, stderr: ArrayLike, *, dof: float = math.inf, name: str = "pooled", unit: str = ""
 ) -> FitResult:

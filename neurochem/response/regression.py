@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.response.covariates import encode_covariates
 from neurochem.response.design_columns import as_vector
@@ -52,6 +53,12 @@ class Inference:
             raise InputError(msg)
 
 
+@checked_arguments(
+    text=(
+        "clusters",
+        "covariates",
+    )
+)
 def regress(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
     outcome: ArrayLike,
     marker: ArrayLike,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
@@ -59,6 +60,7 @@ class Repeatability:
     error_ratio: float
 
 
+@checked_arguments
 def repeatability(values: ArrayLike, stderr: ArrayLike | None = None) -> Repeatability:
     """Return how well repeated scans of the same people agree.
 

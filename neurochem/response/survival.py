@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.quality import Flag
 from neurochem.response.cohort import Cohort
@@ -26,6 +27,7 @@ FEW_EVENTS = 10
 _ENDLESS = 15.0
 
 
+@checked_arguments(text=("covariates",))
 def regress_survival(
     time: ArrayLike,
     event: ArrayLike,
@@ -135,6 +137,7 @@ def _notes(events: int, *, endless: bool) -> tuple[Flag, ...]:
     return (Flag("few_events", f"only {events} events: the hazard ratio is biased away from one"),)
 
 
+@checked_arguments
 def kaplan_meier(time: ArrayLike, event: ArrayLike) -> pd.DataFrame:
     """Return the Kaplan-Meier estimate of the share without the event.
 
@@ -165,6 +168,7 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike) -> pd.DataFrame:
     )  # fmt: skip
 
 
+@checked_arguments
 def time_to_response(
     cohort: Cohort, outcome: str, *, confirmed: bool = False, baseline_visit: str = BASELINE
 ) -> pd.DataFrame:
