@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neurochem import mrs, qc
@@ -67,6 +67,9 @@ def _add_edited(process: argparse.ArgumentParser) -> None:
     group.add_argument("--macromolecules", metavar="MODEL", help="MM at 3 ppm: 3to2 (default), FSL-MRS, 1to1GABA, free")
     group.add_argument(
         "--split", choices=SPLITS, help="how ON and OFF lie among the transients, where NAA does not tell"
+    )
+    group.add_argument(
+        "--order", nargs="+", metavar="NAME", help="names of the conditions as they lie: on off, or a b c d of HERMES"
     )
     group.add_argument("--sequence", metavar="NAME", help="to simulate the basis: mega-press, mega-slaser or hermes")
     group.add_argument("--te1-s", type=float, metavar="S", help="first echo time of the simulated sequence")
@@ -134,7 +137,9 @@ def _choices(arguments: argparse.Namespace) -> "Choices":
     given = {
         entry.name: getattr(arguments, entry.name, None) for entry in fields(EditedConfig) if entry.name != "basis"
     }
-    chosen = {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = {
+        name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None
+    }
     edited = EditedConfig(basis="" if arguments.basis is None else str(arguments.basis), **chosen)
     try:
         check_mrs_config(MrsConfig(edited=edited))

@@ -271,6 +271,7 @@ _SCHEMA: dict[str, tuple[type, dict[str, Callable[[Any], Any]]]] = {
             "basis": _text, "sequence": _one_of("mega-press", "mega-slaser", "hermes"), "te1_s": _positive,
             "edit_on_ppm": _positive, "edit_off_ppm": _positive, "edit_pulse_s": _positive, "simulated": _texts,
             "target": _one_of(*TARGETS), "method": _one_of(*METHODS), "macromolecules": _text, "split": _one_of(*SPLITS),
+            "order": _texts,
             "metabolites": _texts, "ppm": _ppm_range,
         },
     ),

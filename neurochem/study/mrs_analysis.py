@@ -153,7 +153,7 @@ def _edited(clean: mrs.Preprocessed, data: mrs.Acquisition, choices: Choices, na
             simulated_basis(data, settings, conditions=count),
             simulation_text(data, settings, conditions=count),
         )
-    spectra = mrs.edited_spectra(clean, target=settings.target)
+    spectra = mrs.edited_spectra(clean, target=settings.target, order=settings.order or None)
     options: dict[str, Any] = {"ppm": settings.ppm} if settings.method == "basis" else {}
     # the models of broad lines that have a choice of name are those edited with GABA
     broad = settings.macromolecules if settings.target == "GABA" else "free"

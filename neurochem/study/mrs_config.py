@@ -40,6 +40,9 @@ class EditedConfig:
         Model of the macromolecule edited with GABA, as `neurochem.mrs.fit_edited` has it.
     split : str
         "interleaved" or "blocked" where ON and OFF lie among the transients; empty to look at NAA, which ON suppresses.
+    order : tuple of str
+        Names of the edit conditions in the order of the data ("on", "off"; HERMES "a" to "d"), where neither header nor
+        content tell.
     metabolites : tuple of str
         Estimates that become markers; empty means all.
     ppm : tuple of float
@@ -57,6 +60,7 @@ class EditedConfig:
     method: Literal["basis", "peaks"] = "basis"
     macromolecules: str = "3to2"
     split: str = ""
+    order: tuple[str, ...] = ()
     metabolites: tuple[str, ...] = ()
     ppm: tuple[float, float] = (0.5, 4.2)
 

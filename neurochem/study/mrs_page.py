@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _WIDTH = 11.4
 # Creatine and choline, which editing leaves alone.
 _ALIGNED_PPM = (2.85, 3.4)
+# Share of a voxel in no map, above which the page says so.
+_WORTH_SAYING = 0.001
 # Planes of an image in the order right, front, up, with the letters at their left, right, bottom and top edges.
 _PLANES = (("sagittal", 0, "PAIS"), ("coronal", 1, "LRIS"), ("axial", 2, "LRPA"))
 
@@ -69,8 +71,8 @@ def steps_section(clean: mrs.Preprocessed) -> qc.Section:
     if not changed:
         return qc.Section("Preprocessing", [*lines, "No step changed the spectrum."])
     said = (
-        "From left to right: before, after, the mean of both, and what the step found. Real part; "
-        "a step that is not shown left the spectrum as it was."
+        "From left to right: before, after, the mean of both, and what the step found. Real part as it is, since the fit "
+        "finds the phase; a step that is not shown left the spectrum as it was."
     )
     pictures = [(_step_figure(clean, step, index), f"spectra before and after {step.name}") for index, step in changed]
     return qc.Section("Preprocessing", [*lines, said], pictures)
@@ -212,7 +214,7 @@ def tissue_words(tissue: VoxelTissue) -> str:
     """Return the fractions of a voxel and where they come from."""
     found = tissue.tissue
     text = f"Grey {found.gm:.3f}, white {found.wm:.3f}, fluid {found.csf:.3f} of the volume, from {tissue.source}"
-    if tissue.shares is not None:
+    if tissue.shares is not None and tissue.shares.unassigned >= _WORTH_SAYING:
         text += f" ({100 * tissue.shares.unassigned:.1f} % of the voxel is in no map and was shared out)"
     return text + "."
 

@@ -11,7 +11,7 @@ def test_every_key_of_spectroscopy_is_understood():
     edited = {
         "basis": "b", "sequence": "mega-slaser", "te1_s": 0.01, "edit_on_ppm": 1.9, "edit_off_ppm": 1.5,
         "edit_pulse_s": 0.02, "simulated": ["GABA"], "target": "GSH", "method": "peaks", "macromolecules": "free",
-        "split": "blocked", "metabolites": ["GABA+"], "ppm": [1, 4],
+        "split": "blocked", "order": ["off", "on"], "metabolites": ["GABA+"], "ppm": [1, 4],
     }  # fmt: skip
     given = {"tissue_maps": ["derivatives/x"], "anatomical": False, "nulled": "acq-nulled", "edited": edited}
     found = parse_config({"mrs": given}).mrs

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_study import PULSES, mega_raw
+from tiny_study import MEGA, PULSES, mega_raw
 
 from neurochem import mrs
 from neurochem.errors import InputError
+from neurochem.mrs.edited.singlet_reference import fit_singlets
 from neurochem.mrs.spectra import DYNAMIC, EDIT
+from neurochem.study.mrs_analysis import Choices, analyse
 from neurochem.study.mrs_basis import scheme, simulated_basis, simulation_text
 from neurochem.study.mrs_config import EditedConfig
 from neurochem.study.mrs_edits import find_edits
@@ -81,3 +83,14 @@ def test_four_conditions_are_hermes_with_both_pulses(raw):
 def test_without_echo_time_there_is_nothing_to_simulate(raw):
     with pytest.raises(InputError, match="echo time is not in the header"):
         simulated_basis(replace(raw, echo_time_s=None), EditedConfig(), conditions=2)
+
+
+def test_an_order_that_is_given_reaches_the_subtraction(raw):
+    choices = Choices(None, "", EditedConfig(simulated=MEGA, order=("off", "on")))
+    done = analyse(raw, water=None, choices=choices, name="x")
+    assert done.edited.order.found_by == "given"
+    # the order is the wrong one: what was edited then points down
+    ppm, difference = done.edited.on.ppm, done.edited.difference.spectrum
+    upright = np.exp(-1j * np.radians(fit_singlets(done.edited.on).phase_deg))
+    near_naa = (ppm > 1.9) & (ppm < 2.15)
+    assert (difference * upright).real[near_naa].max() > 3 * abs((difference * upright).real[near_naa].min())
