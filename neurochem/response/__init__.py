@@ -29,6 +29,7 @@ from neurochem.response.marker_errors import ratio_of_markers, reliability_of_me
 from neurochem.response.measurement_error.mean_change import mean_with_errors
 from neurochem.response.measurement_error.sensitivity import Sensitivity, sensitivity
 from neurochem.response.mediation import describe_mediation, mediate
+from neurochem.response.missingness import missingness
 from neurochem.response.mixed import regress_trajectory
 from neurochem.response.moderation import (
     Advantage,
@@ -130,6 +131,7 @@ __all__ = [
     "kaplan_meier",
     "mean_with_errors",
     "mediate",
+    "missingness",
     "moderate",
     "outcome_categories",
     "outcome_values",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neurochem.arguments import checked_arguments
-from neurochem.errors import unknown_name
+from neurochem.errors import LeakageError, unknown_name
 from neurochem.quality import Flag
 from neurochem.response.analysis_table import (
     FLAGGED_SCAN,
@@ -105,6 +105,8 @@ def associate(  # noqa: PLR0913 - each keyword is one choice of the analysis and
     ------
     UnknownNameError, InputError
         If a name is not in the cohort, or a choice is needed and not made.
+    LeakageError
+        If a covariate is the outcome under another name.
 
     Notes
     -----
@@ -151,6 +153,7 @@ def answer_table(
 ) -> FitResult:
     """Return the fit of one question to complete rows."""
     rows = table.rows
+    late = _after_baseline(cohort, table, question)
     covariates = encode_covariates(rows[list(table.terms)], cohort.levels)
     data = ModelData(
         outcome=rows["outcome"].to_numpy(dtype=float),
@@ -167,7 +170,31 @@ def answer_table(
     settings["terms"] = list(covariates.names)
     settings["test_retest_sd"] = test_retest_sd
     fit = fit_model(data, _labels(question, table), inference, settings)
-    return replace(fit, flags=(*fit.flags, *_flagged_scans(table, question), *_left_out(covariates.left_out)))
+    return replace(fit, flags=(*fit.flags, *late, *_flagged_scans(table, question), *_left_out(covariates.left_out)))
+
+
+def _after_baseline(cohort: Cohort, table: AnalysisTable, question: Question) -> tuple[Flag, ...]:
+    """Refuse a covariate that is the outcome under another name, and warn of those named after a later visit.
+
+    Raises
+    ------
+    LeakageError
+        If a covariate equals the outcome or the endpoint score in everyone.
+    """
+    later = [name for name in dict.fromkeys(cohort.visits["visit"]) if name != question.baseline_visit]
+    flags = []
+    for name in question.covariates:
+        cells = table.rows[name]
+        for other in ("outcome", "endpoint_score"):
+            if len(cells) > 2 and pd.api.types.is_numeric_dtype(cells) and (cells == table.rows[other]).all():
+                msg = f"leakage: covariate '{name}' is the {other.replace('_', ' ')} itself; leave it out"
+                raise LeakageError(msg)
+        visit = next((visit for visit in later if visit.casefold() in name.casefold()), "")
+        if visit:
+            message = f"covariate '{name}' is named after {visit}: what was measured after treatment began may be part of its "
+            message += "effect, and adjusting for it takes that away"
+            flags.append(Flag("post_baseline_covariate", message))
+    return tuple(flags)
 
 
 def with_scan_errors(data: ModelData, rows: pd.DataFrame, at: str, test_retest_sd: float) -> ModelData:

@@ -115,7 +115,15 @@ def plot_association(fit: FitResult, ax: "Axes | None" = None) -> "Axes":
         Continuous outcome: partial residuals (the outcome shifted to the mean of the covariates), the line and its
         pointwise 95 % band. Yes-or-no outcome: people at 0 and 1, the fitted probability at the mean of the covariates
         and its band. Horizontal bars are one standard error of the marker.
+
+    Raises
+    ------
+    InputError
+        If the fit was pooled over imputations, which have no one set of points; draw one of them, or `plot_forest`.
     """
+    if not fit.failed and fit.axis is None:
+        msg = f"{fit.name} ({fit.model}) holds no people to draw; draw a fit of associate, or plot_forest of several"
+        raise InputError(msg)
     ax = new_axes(6.5, 4.8) if ax is None else ax
     ax.set_title(fit.name, fontsize=10)
     if fit.axis is not None:

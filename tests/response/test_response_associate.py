@@ -8,7 +8,7 @@ from cohort_a24 import a24_cohort, a24_frame
 from numpy.testing import assert_allclose
 from small_study import edit, small_study
 
-from neurochem.errors import InputError, UnknownNameError
+from neurochem.errors import InputError, LeakageError, UnknownNameError
 from neurochem.response import (
     SCALES,
     Cohort,
@@ -412,3 +412,18 @@ def test_words_claim_an_association_and_nothing_more(cohort):
         assert "effect" not in text
     weak = describe(associate(cohort, outcome="madrs", marker="Glx"))
     assert "it is not shown that Glx at baseline is associated with MADRS change at week8" in weak
+
+
+def test_a_covariate_that_is_the_outcome_is_refused_and_one_of_a_later_visit_is_flagged(tmp_path):
+    study = small_study(np.random.default_rng(8), patients=20)
+    endpoint = {row["participant_id"]: row["score"] for row in study.madrs if row["session_id"] == "ses-week8"}
+    for index, person in enumerate(study.participants):
+        study.participants[index] = {
+            **person, "final": endpoint[person["participant_id"]], "week8_dose": str(10 + 10 * (index % 3)),
+        }  # fmt: skip
+    cohort = study.read(tmp_path)
+    with pytest.raises(LeakageError, match="leakage: covariate 'final' is the endpoint score itself"):
+        associate(cohort, outcome="madrs", marker="BPND", covariates=["final"])
+    fit = associate(cohort, outcome="madrs", marker="BPND", covariates=["week8_dose"])
+    assert "post_baseline_covariate" in {flag.name for flag in fit.flags}
+    assert "Covariate 'week8_dose' is named after week8" in describe(fit)

@@ -15,6 +15,7 @@ from neurochem.response import (
     describe,
     family_frame,
     impute,
+    plot_association,
     pool_estimates,
     pool_imputations,
     regress,
@@ -173,6 +174,8 @@ def test_patients_with_gaps_stay_in(rng):
     assert "Values imputed 21 times among 24 patients: endpoint_score 2, marker 3" in describe(fit)
     assert coefficient_table(fit)["term"].tolist() == ["slope", "intercept", "baseline_score", "arm[ssri]"]
     assert family_frame({"x": fit})["n"].tolist() == [24]
+    with pytest.raises(InputError, match="holds no people to draw"):
+        plot_association(fit)
 
 
 def test_nothing_missing_is_the_ordinary_answer(rng):
