@@ -108,7 +108,7 @@ def test_trapping_recovers_exactly():
     ("call", "error", "message"),
     [
         (lambda t, b: nc.pet.fit(t, "2TCMtied", blood=b), InputError, "2TCMtied needs VND"),
-        (lambda t, b: nc.pet.fit(t, "2TCMtied", blood=b, VND=-1.0), InputError, "must be positive"),
+        (lambda t, b: nc.pet.fit(t, "2TCMtied", blood=b, VND=-1.0), InputError, "takes a positive volume in mL"),
         (lambda t, b: nc.pet.fit(t, "2TCMtied", blood=b, VND=1.0, VND_region="low"), InputError, "give one of them"),
         (lambda t, b: nc.pet.fit(t, "2TCMtied", blood=b, VND_region="lo"), UnknownNameError, "did you mean 'low'"),
         (lambda t, b: nc.pet.fit(t, "SIME", blood=b, regions=["low", "high"]), InputError, "at least 3 regions"),
