@@ -90,7 +90,7 @@ def test_drift_is_recovered_beside_residual_water(press, step, transients):
     assert phase < 2.0
 
 
-@pytest.mark.parametrize("step", ["spectral_registration", "align"])
+@pytest.mark.parametrize("step", ["spectral_registration", "align", "rats"])
 def test_drift_is_recovered_without_any_water(press, step):
     wrong = RawDisturbances(corrupted=0, residual_water=0)
     raw = simulate_raw(press, rng=np.random.default_rng(4), coils=1, transients=160, snr=10, disturbances=wrong)
@@ -98,6 +98,21 @@ def test_drift_is_recovered_without_any_water(press, step):
     # the bound of Cramer and Rao is 0.15 Hz and 1.4 degrees
     assert shift < 0.2
     assert phase < 2.0
+
+
+def test_rats_takes_only_as_much_baseline_as_the_transients_need(press, rng):
+    wrong = RawDisturbances(corrupted=0, residual_water=0)
+    raw = simulate_raw(press, rng=rng, coils=1, transients=64, snr=10, disturbances=wrong)
+    size = 180 * rng.standard_normal((1, 64, 1)) * np.exp(2j * np.pi * rng.uniform(size=(1, 64, 1)))
+    broad = size * np.exp((2j * np.pi * 200 - 400) * press.time_s)
+    moving = raw.data.with_data(raw.data.data + broad, raw.data.dims)
+    steady, free = (mrs.preprocess(data, steps=["combine_coils", "rats"]).steps[1] for data in (raw.data, moving))
+    assert steady.effect["baseline_degree"] == [-1]
+    assert free.effect["baseline_degree"] == [2]
+    without = mrs.preprocess(moving, steps=["combine_coils", ("rats", {"baseline_degree": -1})]).steps[1]
+    assert errors(free, raw.truth)[1] < 0.5 * errors(without, raw.truth)[1]
+    with pytest.raises(InputError, match="give 'auto', or a degree"):
+        mrs.preprocess(moving, steps=["combine_coils", ("rats", {"baseline_degree": "best"})])
 
 
 def test_water_that_comes_and_goes_does_not_lead_the_robust_alignment_astray(press, rng):

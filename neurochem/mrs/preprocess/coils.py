@@ -86,7 +86,7 @@ def coil_weights(
     covariance = _covariance(noise, noise_model, whole)
     coils = covariance.shape[0]
     # a scan without noise still combines: by sensitivity alone
-    floor = 1e-12 * float(np.mean(np.abs(signal[..., _TOP]) ** 2)) + np.finfo(float).tiny
+    floor = 1e-12 * float(np.mean(np.abs(signal[..., _TOP]) ** 2)) if signal.any() or covariance.any() else 1.0
     covariance = covariance + floor * np.eye(coils)
     values, vectors = np.linalg.eigh(covariance)
     whiten = (vectors / np.sqrt(values)) @ vectors.conj().T

@@ -10,7 +10,7 @@ from neurochem.results import frozen_array
 from neurochem.units import ComplexArray, FloatArray
 
 _LAST = 5
-_LOOKED_AT = 64
+_LOOKED_AT = 8
 _FEWEST_TRANSIENTS = 4
 
 
@@ -44,9 +44,9 @@ class NoiseLevel:
 
 def sampled_points(data: ComplexArray) -> int:
     """Return how many points of the FIDs were sampled: those before the zeros that fill the end, if any."""
-    rows = data.reshape(-1, data.shape[-1])
-    rows = rows[:: max(rows.shape[0] // _LOOKED_AT, 1)]
-    filled = np.flatnonzero(rows.any(axis=0))
+    # a few FIDs tell; taken by slices, since reshaping a view would copy all of it
+    rows = data[tuple(slice(None, None, max(size // _LOOKED_AT, 1)) for size in data.shape[:-1])]
+    filled = np.flatnonzero(rows.any(axis=tuple(range(rows.ndim - 1))))
     return int(filled[-1]) + 1 if filled.size else data.shape[-1]
 
 

@@ -59,5 +59,7 @@ def robust_scores(energy: FloatArray) -> FloatArray:
 def similarity_weights(energy: FloatArray, limit: float) -> FloatArray:
     """Return weights that sum to one: the inverse of the energy, nothing above `limit` robust standard deviations."""
     kept: BoolArray = robust_scores(energy) <= limit
-    inverse = kept / np.maximum(energy, np.finfo(float).tiny)
+    # without noise none differs from the others: their weights are equal, not infinite
+    floor = 1e-12 * float(energy.max())
+    inverse = kept / np.maximum(energy, floor) if floor > 0 else kept.astype(float)
     return inverse / inverse.sum()

@@ -18,7 +18,7 @@ _SCALE_S = 0.1
 # Water stands out while it is this share of its top.
 _SEEN = 0.02
 # Exponentials near water that hold less of the norm than this stand for feet of metabolites.
-_LEAST_SHARE = 0.01
+_LEAST_SHARE = 0.05
 _SEARCH_DAMPING = 10.0
 _PADDED = 8
 
