@@ -5,7 +5,7 @@ reliability is 0.6 (0.57 given z). Outcome: y = 13 - 2 arm + z + slope (X - 1.5)
 error variance 0.67 x Gamma(2, 0.5) floored at 0.05, log-odds -0.3 + 0.6 arm + slope X.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -81,6 +81,39 @@ def binary_change(rng, count, n, slope):
     outcome = (rng.random((count, n)) < chance).astype(float)
     terms = np.stack([np.ones((count, n)), arm], axis=2)
     return Simulated(outcome, np.stack([first + u0, moved + u1 - u0], axis=2), noise, terms)
+
+
+def two_regions(rng, count, n, slope, shared=0.5):
+    """Two regions of one scan, true values correlated 0.5, errors correlated `shared`, each of reliability 0.6."""
+    arm = (rng.random((count, n)) < 0.5).astype(float)
+    asked = rng.standard_normal((count, n))
+    other = 0.5 * asked + np.sqrt(0.75) * rng.standard_normal((count, n))
+    s0, s1 = (_variance(rng, count, n, 0.67) for _ in range(2))
+    first, second = rng.standard_normal((2, count, n))
+    second = shared * first + np.sqrt(1.0 - shared**2) * second
+    noise = np.empty((count, n, 2, 2))
+    noise[..., 0, 0], noise[..., 1, 1] = s1, s0
+    noise[..., 0, 1] = noise[..., 1, 0] = shared * np.sqrt(s0 * s1)
+    outcome = slope * asked + other - arm + 2 * rng.standard_normal((count, n))
+    seen = np.stack([other + np.sqrt(s1) * second, asked + np.sqrt(s0) * first], axis=2)
+    return Simulated(outcome, seen, noise, np.stack([np.ones((count, n)), arm], axis=2))
+
+
+def as_independent(simulated):
+    """The same rows with the errors' correlation ignored."""
+    return replace(simulated, noise=simulated.noise * np.eye(simulated.noise.shape[-1]))
+
+
+def rare(rng, count, n, slope, level=-1.5):
+    """Yes-or-no outcome that fewer people have: about a fifth at -1.5, a twelfth at -2.5; nobody or everybody is left out."""
+    arm = (rng.random((count, n)) < 0.5).astype(float)
+    true = rng.standard_normal((count, n))
+    variance = np.maximum(0.67 * rng.gamma(2.0, 0.5, (count, n)), 0.05)
+    seen = true + np.sqrt(variance) * rng.standard_normal((count, n))
+    outcome = (rng.random((count, n)) < special.expit(level + slope * true)).astype(float)
+    kept = np.ptp(outcome, axis=1) > 0.0
+    terms = np.stack([np.ones((count, n)), arm], axis=2)
+    return Simulated(outcome[kept], seen[kept][..., None], variance[kept][..., None, None], terms[kept])
 
 
 @dataclass(frozen=True)
