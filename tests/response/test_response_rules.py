@@ -201,8 +201,8 @@ ERRORS = {
     ),
     "se_source vocabulary": (
         spoil_markers(0, se_source="guess"),
-        "markers.tsv line 2: se_source 'guess' is not one of fit, crlb, bootstrap, profile, mcmc, posterior, test-retest, literature, "
-        "none; write one of them",
+        "markers.tsv line 2: se_source 'guess' is not one of fit, crlb, bootstrap, profile, mcmc, posterior, test-retest, "
+        "literature, none; write one of them",
     ),
     "marker name": (
         spoil_markers(0, region="n/a"),
@@ -390,3 +390,9 @@ def test_a_flagged_zero_is_an_estimate_at_its_bound_and_stays(study, tmp_path):
 def test_an_exact_marker_may_have_no_error(study, tmp_path):
     edit(study.markers, 0, se="0", se_source="none")
     assert study.read(tmp_path).markers.loc[0, "se"] == 0.0
+
+
+@pytest.mark.parametrize("source", ["mcmc", "posterior", "profile", "literature"])
+def test_every_kind_of_error_that_a_fit_may_write_is_read(study, tmp_path, source):
+    spoil_markers(0, se_source=source)(study)
+    assert source in set(study.read(tmp_path).markers["se_source"])
