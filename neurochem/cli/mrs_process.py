@@ -92,9 +92,8 @@ def process_scan(arguments: argparse.Namespace) -> int:
     times = {"echo_time_s": arguments.echo_time_s, "repetition_time_s": arguments.repetition_time_s}
     data = mrs.read(arguments.data, **times)
     water = None if arguments.water is None else mrs.read(arguments.water)
-    nulled = None if arguments.nulled is None else mrs.read(arguments.nulled)
     tissue, voxel = _voxel(arguments, data)
-    done = analyse(data, water=water, choices=choices, name=stem, nulled=nulled)
+    done = analyse(data, water=water, choices=choices, name=stem)
     done = done.with_fit(_quantified(arguments, done, tissue))
     with all_or_none(arguments.out) as folder:
         _write(folder, stem, done, tissue, voxel)
@@ -146,7 +145,7 @@ def _choices(arguments: argparse.Namespace) -> "Choices":
     except ConfigError as error:
         raise InputError(str(error).replace("[mrs.edited] basis", "--basis")) from error
     missing = f"{arguments.data}: --basis is missing and the scan is not an edited one; name a basis set (neurochem mrs basis)"
-    return Choices(arguments.basis, missing, edited, edited_basis=arguments.basis)
+    return Choices(arguments.basis, missing, edited, edited_basis=arguments.basis, nulled=arguments.nulled)
 
 
 def _voxel(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[VoxelTissue | None, list[qc.Section]]":

@@ -7,9 +7,9 @@ from typing import Any
 from neurochem import mrs
 from neurochem.errors import InputError
 from neurochem.mrs.spectra import EDIT
-from neurochem.quality import Flag
 from neurochem.results import FitResult
 from neurochem.study.mrs_basis import (
+    measured_once,
     read_basis_once,
     read_edited_basis_once,
     simulated_basis,
@@ -36,6 +36,8 @@ class Choices:
         How an edited scan is fitted.
     edited_basis : Path or None
         Its basis; None simulates one.
+    nulled : Path or None
+        Metabolite-nulled scan of the same voxel or of others; its macromolecules take the place of those of the basis.
     ppm : tuple of float
         Range of the fit of an unedited scan.
     """
@@ -44,6 +46,7 @@ class Choices:
     basis_missing: str
     edited: EditedConfig
     edited_basis: Path | None = None
+    nulled: Path | None = None
     ppm: tuple[float, float] = PPM
 
 
@@ -89,14 +92,7 @@ class Analysis:
         )  # fmt: skip
 
 
-def analyse(
-    data: mrs.Acquisition,
-    *,
-    water: mrs.Acquisition | None,
-    choices: Choices,
-    name: str,
-    nulled: mrs.Acquisition | None = None,
-) -> Analysis:
+def analyse(data: mrs.Acquisition, *, water: mrs.Acquisition | None, choices: Choices, name: str) -> Analysis:
     """Preprocess and fit a scan.
 
     Parameters
@@ -107,8 +103,6 @@ def analyse(
         Basis and options.
     name : str
         Of the result.
-    nulled : Acquisition, optional
-        Metabolite-nulled scan of the same voxel or of others; its macromolecules take the place of those of the basis.
 
     Raises
     ------
@@ -120,7 +114,7 @@ def analyse(
     data, note = find_edits(data, choices.edited.split)
     clean = mrs.preprocess(data, water=water)
     if data.size(EDIT) > 1:
-        if nulled is not None:
+        if choices.nulled is not None:
             msg = (
                 f"{data.source or data.name}: the scan is edited, and a metabolite-nulled scan without editing does not show the "
                 "macromolecules of its difference; leave it out (nulled)."
@@ -131,13 +125,15 @@ def analyse(
         raise InputError(choices.basis_missing)
     basis = read_basis_once(choices.basis)
     measured = None
-    if nulled is not None:
-        measured = mrs.measured_macromolecules(mrs.preprocess(nulled).spectrum)
+    if choices.nulled is not None:
+        measured = measured_once(choices.nulled)
         basis = with_measured(basis, measured)
     fit = mrs.fit(clean.spectrum, basis, ppm=choices.ppm, name=name)
     if measured is not None:
-        noted = tuple(Flag(f"nulled_{flag.name}", f"nulled scan: {flag.message}") for flag in measured.flags)
-        model = f"measured on the metabolite-nulled scan {nulled.name if nulled is not None else ''}"
+        noted = tuple(
+            replace(flag, name=f"nulled_{flag.name}", message=f"nulled scan: {flag.message}") for flag in measured.flags
+        )
+        model = f"measured on the metabolite-nulled scan {Path(measured.basis.source).name}"
         fit = replace(fit, flags=(*fit.flags, *noted), settings={**fit.settings, "macromolecule_model": model})
     return Analysis(fit, clean, str(choices.basis), data, nulled=measured)
 

@@ -32,6 +32,12 @@ def read_edited_basis_once(path: Path) -> "mrs.EditedBasis | mrs.Basis":
     return read_edited_basis(path)
 
 
+@functools.lru_cache(maxsize=4)
+def measured_once(path: Path) -> mrs.MeasuredMacromolecules:
+    """Return the macromolecules of a metabolite-nulled scan, measured once a process: one scan may serve a whole study."""
+    return mrs.measured_macromolecules(mrs.preprocess(mrs.read(path)).spectrum)
+
+
 def with_measured(basis: mrs.Basis, nulled: mrs.MeasuredMacromolecules) -> mrs.Basis:
     """Return the basis with the macromolecules of a nulled scan in place of its own."""
     kept = basis.drop(*basis.macromolecules) if basis.macromolecules else basis

@@ -72,10 +72,7 @@ def quantify_mrs(job: ScanJob) -> Quantified:
     water_file = find_water(job.bids_dir, job.scan)
     # a scan nulled without editing does not show the macromolecules of a difference
     nulled = None if edited else _nulled_file(job)
-    done = analyse(
-        data, water=mrs.read(water_file), choices=choices, name=job.scan.label,
-        nulled=None if nulled is None else mrs.read(nulled),
-    )  # fmt: skip
+    done = analyse(data, water=mrs.read(water_file), choices=replace(choices, nulled=nulled), name=job.scan.label)
     done = replace(done, fit=_concentrated(job, done, tissue), basis=done.basis.removeprefix(f"{job.bids_dir}{os.sep}"))
     report = done.report(page=job.page.name)
     region = dict(job.scan.entities).get("voi", VOXEL)
