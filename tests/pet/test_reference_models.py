@@ -136,9 +136,9 @@ class TestSRTM2:
     @pytest.mark.parametrize(
         ("choice", "message"),
         [
-            ({"k2prime": -0.1}, "must be a positive rate"),
-            ({"k2prime": np.nan}, "must be a positive rate"),
-            ({"k2prime": 0.1, "k2prime_stderr": -1.0}, "k2prime_stderr not below"),
+            ({"k2prime": -0.1}, "takes a positive rate"),
+            ({"k2prime": np.nan}, "takes a positive rate"),
+            ({"k2prime": 0.1, "k2prime_stderr": -1.0}, "k2prime_stderr is .* finite and not negative"),
             ({"k2prime_stderr": 0.01}, "without k2prime"),
         ],
     )
