@@ -4,6 +4,25 @@ One row a scan: what is left of drift (Hz, degrees) after each alignment, sensit
 transients, what is left of the eddy phase (degrees), the change of metabolites of 0.5 to 4.2 ppm by the removal of water
 (percent of their norm), SNR over the theoretical one, and Glu and GABA of a fit over those of the same fit to the clean
 spectrum.
+
+Six scans of each kind, SNR of NAA 10 a transient, drift of 5 Hz and 20 degrees with two jumps, 5 % corrupted, eddy currents
+of 40 degrees, water of three unlike lines and 100 times NAA.  Sensitivity was 1.00 and specificity at least 0.998 in all.
+
+==============  ==============  =========  =====  =======  ========================  ========================
+scan            align, Hz/deg   bound      eddy   SNR      Glu, mean (SD of a scan)  GABA, mean (SD of a scan)
+==============  ==============  =========  =====  =======  ========================  ========================
+8 x 32          0.17/1.67       0.15/1.42  0.2    1.002    1.005 (0.051)             1.07 (0.28)
+8 x 320         0.16/1.83       0.15/1.42  0.2    1.005    0.994 (0.017)             0.98 (0.14)
+32 x 32         0.16/1.72       0.15/1.42  0.2    1.012    1.003 (0.074)             1.01 (0.22)
+32 x 160        0.16/1.75       0.15/1.42  0.2    1.001    0.985 (0.011)             1.02 (0.12)
+8 x 32 edited   0.20/2.36       0.18/2.12  0.3    1.008    0.993 (0.030)             0.963 (0.126)
+8 x 160 edited  0.19/2.43       0.18/2.12  0.3    1.004    0.992 (0.019)             0.987 (0.042)
+32 x 160 edit.  0.20/2.59       0.18/2.12  0.3    0.998    1.000 (0.012)             0.954 (0.024)
+==============  ==============  =========  =====  =======  ========================  ========================
+
+GABA of one PRESS scan is within 5 % by chance alone: noise scatters it by 12 to 28 %.  The means say what bias there is.
+Bounds are of scans without water, mean of ON and OFF; ON has no NAA.  "rats" and "spectral_registration", which take residual
+water along, are left with 0.1 Hz and 0.2 degrees, and less than 0.01 Hz and 0.1 degrees.
 """
 
 import sys
