@@ -108,17 +108,9 @@ def refined(
     present = [step for step in edited if step in STEPS]
     weights = result_weights(present, edited.scale)[name]
     moved = [step for step in present if step in edited.alignments]
-    line = _Line.of(
-        total,
-        spectrum,
-        np.sum(
-            [
-                _model(basis[step], total, edited.sum) * w
-                for step, w in result_weights(present, edited.scale)["sum"].items()
-            ],
-            axis=0,
-        ),
-    )
+    in_sum = result_weights(present, edited.scale)["sum"]
+    undamped = np.sum([weight * _model(basis[step], total, edited.sum) for step, weight in in_sum.items()], axis=0)
+    line = _Line.of(total, spectrum, undamped)
     rest = _rest(basis, total, made, weights, spectrum) * line.sharp
     artefacts = _artefacts({step: _model(basis[step], total, spectrum) for step in moved}, weights, spectrum)
     current = {step: edited[step] for step in present}
@@ -168,7 +160,7 @@ def with_artefacts(basis: Basis, finer: Refined) -> tuple[Basis, tuple[str, ...]
     return (matched.joined(finer.names, finer.artefacts), finer.names) if finer.names else (matched, ())
 
 
-def moved(result: FitResult, finer: Refined) -> dict[str, dict[str, float]]:
+def found_alignment(result: FitResult, finer: Refined) -> dict[str, dict[str, float]]:
     """Return by how much each sub-spectrum lies off its alignment as fitted together with the elements, with errors."""
     names = finer.names
     found = finer.directions @ np.array([result[name].value for name in names])
