@@ -151,7 +151,7 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
     benefit, over = _gains(y, side, sign * index, sign, once, split)
     draws, again = _draws(side, bootstraps, rng), _folds(side, folds, bootstraps, rng)
     boot = _gains(y, side, sign * _cross_fitted(y, side, table, draws, again), sign, draws, again)
-    ends = [tuple(float(value) for value in np.nanpercentile(part, [2.5, 97.5])) for part in boot]
+    ends = [[float(value) for value in np.nanpercentile(part, [2.5, 97.5])] for part in boot]
     seen = _predict(y, side, table, np.ones((1, y.size)))
     optimistic = float(_benefit(y, side, sign * seen, sign, np.ones((1, y.size)))[0])
     mean = index.mean(axis=0)
@@ -160,9 +160,10 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
         {"participant_id": list(ids) if ids is not None else [str(i) for i in range(y.size)], "arm": side.astype(int),
          "outcome": y, "index": mean, "recommended": recommended, "followed": recommended == side.astype(int)}
     )  # fmt: skip
+    (low, high), (over_low, over_high) = ends
     return Advantage(
-        rows, float(np.mean(benefit)), *ends[0], float(np.mean(over)), *ends[1], optimistic, randomized, arms, folds,
-        repeats, bootstraps,
+        rows, float(np.mean(benefit)), low, high, float(np.mean(over)), over_low, over_high, optimistic, randomized, arms,
+        folds, repeats, bootstraps,
     )  # fmt: skip
 
 
