@@ -33,6 +33,8 @@ BIDSIGNORE = (
     "*_mimap.*",
     "*_fit.json",
     "*_conc.*",
+    "*_steps.json",
+    "*_mrsinmrs.md",
     "*_markers.tsv",
     "markers.*",
     "scans.*",

@@ -151,7 +151,7 @@ def _choices(arguments: argparse.Namespace) -> "Choices":
 def _voxel(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[VoxelTissue | None, list[qc.Section]]":
     """Return the tissue of the voxel, and what the page says of it."""
     from neurochem import mrs, qc
-    from neurochem.mrs.voxel import load_image
+    from neurochem.reading import load_nifti
     from neurochem.study.mrs_page import tissue_words, voxel_section
     from neurochem.study.mrs_tissue import VoxelTissue
 
@@ -166,7 +166,7 @@ def _voxel(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[Vox
         tissue = VoxelTissue(shares.tissue, ", ".join(path.name for path in maps if path is not None), shares)
     lines = [] if tissue is None else [tissue_words(tissue)]
     if arguments.t1w is not None:
-        image = load_image(arguments.t1w)
+        image = load_nifti(arguments.t1w)
         mask = mrs.voxel_mask(place, image)
         return tissue, [voxel_section(mask, image, lines=lines, name=arguments.t1w.name)]
     said = "Not drawn: no anatomical image was given (--t1w)."

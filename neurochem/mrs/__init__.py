@@ -6,6 +6,7 @@ from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
 from neurochem.mrs.concentration_ratios import concentration_ratios
 from neurochem.mrs.edited import EditedSpectra, edited_spectra, fit_edited, split_edits
+from neurochem.mrs.edited.basis_files import read_edited_basis, write_edited_basis
 from neurochem.mrs.fit import fit
 from neurochem.mrs.imaging.fitting import fit_image
 from neurochem.mrs.imaging.maps import MetaboliteMap, MetaboliteMaps
@@ -105,6 +106,7 @@ __all__ = [
     "quantify",
     "read",
     "read_basis",
+    "read_edited_basis",
     "read_lcmodel_control",
     "read_parts",
     "read_pulse",
@@ -135,6 +137,7 @@ __all__ = [
     "water_scaled",
     "write",
     "write_basis",
+    "write_edited_basis",
     "write_table",
 ]
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurochem.arguments import checked_arguments, checked_fields
-from neurochem.errors import FileFormatError, InputError, MissingFileError
+from neurochem.errors import FileFormatError, InputError
 from neurochem.mrs.spectra import Acquisition
 from neurochem.mrs.tissue import Tissue
+from neurochem.reading import load_nifti
 from neurochem.units import FloatArray
 
 # Cells a tenth of an image voxel leave at most a twentieth of one undecided at each face of the box.
@@ -78,7 +79,7 @@ def voxel_affine(source: Any) -> FloatArray:
             raise InputError(msg)
         return voxel_affine(source.header["affine"])
     if isinstance(source, str | Path):
-        image = load_image(source)
+        image = load_nifti(source)
     elif hasattr(source, "affine"):
         image = source
     else:
@@ -102,28 +103,6 @@ def _check_affine(affine: FloatArray, where: str) -> None:
     if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         msg = f"{where}: an affine is 4 x 4, finite and invertible; got {affine.tolist()}"
         raise InputError(msg)
-
-
-def load_image(path: str | Path) -> Any:
-    """Open a NIfTI image without reading its data.
-
-    Raises
-    ------
-    MissingFileError, FileFormatError
-        If there is no such file, or it is not an image.
-    """
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-
-    file = Path(path)
-    if not file.is_file():
-        msg = f"{file}: no such file; give the path of a NIfTI image"
-        raise MissingFileError(msg)
-    try:
-        return nibabel.load(file)
-    except (ImageFileError, OSError, EOFError, ValueError) as error:
-        msg = f"{file}: not a readable NIfTI image ({error}); it is truncated, damaged or of another format; copy it again"
-        raise FileFormatError(msg) from error
 
 
 @checked_arguments
@@ -196,7 +175,7 @@ def _grid(image: Any) -> tuple[tuple[int, int, int], FloatArray, str]:
         shape, affine = image
         where = "the image"
     else:
-        loaded = load_image(image) if isinstance(image, str | Path) else image
+        loaded = load_nifti(image) if isinstance(image, str | Path) else image
         shape, affine = loaded.shape, loaded.affine
         where = str(image) if isinstance(image, str | Path) else "the image"
     affine = np.array(affine, dtype=float)
@@ -258,7 +237,7 @@ def tissue_from_maps(voxel: Any, gm: Any, wm: Any, csf: Any = None) -> TissueSha
     for name, source in (("gm", gm), ("wm", wm), ("csf", csf)):
         if source is None:
             continue
-        loaded = load_image(source) if isinstance(source, str | Path) else source
+        loaded = load_nifti(source) if isinstance(source, str | Path) else source
         where = str(source) if isinstance(source, str | Path) else f"the {name} map"
         if mask is None or not _same_grid(mask, loaded):
             mask = voxel_mask(voxel, loaded)
@@ -326,6 +305,6 @@ def label_map(labels: Any, chosen: ArrayLike) -> Any:
     """
     import nibabel
 
-    image = load_image(labels) if isinstance(labels, str | Path) else labels
+    image = load_nifti(labels) if isinstance(labels, str | Path) else labels
     inside = np.isin(np.asarray(image.dataobj), np.asarray(chosen))
     return nibabel.Nifti1Image(inside.astype(np.uint8), image.affine)

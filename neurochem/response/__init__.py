@@ -65,6 +65,7 @@ from neurochem.response.prediction import (
     predict,
     riley_binary,
     riley_continuous,
+    validate_cohort,
     validate_external,
 )
 from neurochem.response.problems import Problem
@@ -170,6 +171,7 @@ __all__ = [
     "stderr_from_crlb",
     "sustained_remission",
     "time_to_response",
+    "validate_cohort",
     "validate_external",
 ]
 

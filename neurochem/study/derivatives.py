@@ -170,7 +170,7 @@ def write_dataset_files(out_dir: Path, *, source_name: str = "") -> list[Path]:
             }
         ],
     }
-    ignored = "\n".join([*BIDSIGNORE, "*_steps.json", "*_mrsinmrs.md", "provenance.json"]) + "\n"
+    ignored = "\n".join([*BIDSIGNORE, "provenance.json"]) + "\n"
     return [
         write_json(out_dir / "dataset_description.json", description),
         write_text(out_dir / ".bidsignore", ignored),

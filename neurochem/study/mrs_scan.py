@@ -8,8 +8,8 @@ from typing import Any
 from neurochem import mrs, qc
 from neurochem.errors import ConfigError, InputError, MissingFileError
 from neurochem.mrs.edited.basis_files import edited_basis_files
-from neurochem.mrs.voxel import load_image
 from neurochem.qc import judge
+from neurochem.reading import load_nifti
 from neurochem.results import FitResult
 from neurochem.study.bids import declares_edits, find_nulled, find_water
 from neurochem.study.config import CONFIG_FILE
@@ -162,7 +162,7 @@ def _voxel(job: ScanJob, data: mrs.Acquisition, tissue: VoxelTissue) -> qc.Secti
     if job.scan.session_id and f"ses-{dict(job.scan.entities)['ses']}" not in t1w.parts:
         lines.append(f"{name} is not of this session: the outline is right only where both were brought together.")
     try:
-        image = load_image(t1w)
+        image = load_nifti(t1w)
         return voxel_section(mrs.voxel_mask(data, image), image, lines=lines, name=name)
     except InputError as error:
         return qc.Section("Voxel", [*lines, f"Not drawn on {name}: {str(error).replace(f'{job.bids_dir}/', '')}"])
