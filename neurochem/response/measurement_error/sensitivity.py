@@ -104,7 +104,18 @@ def sensitivity(
 
 
 def rows_of(fit: FitResult) -> ModelData:
-    """Return the rows of a fit from its record."""
+    """Return the rows of a fit from its record.
+
+    Raises
+    ------
+    InputError
+        If the fit holds no rows, as one pooled over imputations does.
+    """
+    if "rows" not in fit.settings:
+        msg = (
+            f"fit '{fit.name}' holds no rows of its own (pooled or made elsewhere); give a fit of associate or regress"
+        )
+        raise InputError(msg)
     rows = fit.settings["rows"]
     names = fit.covariance_names[2:]
     n = len(rows["outcome"])

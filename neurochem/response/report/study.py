@@ -126,6 +126,7 @@ def _moderations(cohort: Cohort, fits: Mapping[str, FitResult], arms: tuple[str,
             model=settings["marker_model"], outcome_type=settings["outcome_type"], covariates=adjusted,
             test_retest_sd=float(settings.get("test_retest_sd") or 0.0), flagged=settings["flagged"],
             endpoint_visit=settings["endpoint_visit"], arms=arms,
+            error="none" if settings.get("error_asked_for") == "none" else "ml",
         )  # fmt: skip
     p = [fit.diagnostics["p_value"] for fit in found.values()]
     holm = adjust_p_values(p, "holm")
