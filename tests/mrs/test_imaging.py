@@ -176,6 +176,14 @@ def test_a_series_shares_its_lines_and_is_surer(basis: Basis) -> None:
     assert np.sqrt(covariance[0, 0]) < alone["Glu"].stderr
 
 
+def test_a_signed_element_is_negative_in_every_spectrum_of_a_series(basis: Basis) -> None:
+    data, glu = course(basis, np.random.default_rng(4), 40.0)
+    inverted = basis.drop("Glu").joined(["inverted"], -basis["Glu"][None, :])
+    series = fit_series(acquisition(data, ("DIM_DYN",)), inverted, signed=["inverted"], **OPTIONS)
+    values, covariance = series.combine("inverted")
+    assert np.abs((values + glu) / np.sqrt(np.diag(covariance))).max() < 4.0
+
+
 def test_the_users_model_of_a_course(basis: Basis) -> None:
     data, _ = course(basis, np.random.default_rng(2), 40.0)
     series = fit_series(acquisition(data, ("DIM_DYN",)), basis, **OPTIONS)

@@ -7,7 +7,12 @@ the real spectrum over that of pulse-acquire.  They were given with three digits
 import numpy as np
 import pytest
 
+from neurochem.errors import InputError
 from neurochem.mrs.pulses import pulse
+from neurochem.mrs.sequences.base import make_sequence
+from neurochem.mrs.sequences.editing import clear_edit_times
+from neurochem.mrs.sequences.engine import timed_events
+from neurochem.mrs.sequences.events import RF, Delay, Filter
 from neurochem.mrs.simulate_basis import simulate_basis
 
 HEADER = {"larmor_mhz": 127.731, "dwell_s": 1 / 4000, "points": 16384, "linewidth_hz": 2.0, "cache": False}
@@ -118,6 +123,79 @@ def test_mega_semi_laser_edits_gaba_whatever_its_times():
         basis = simulate_basis("mega-slaser", echo_time_s=0.068, echo_times_s=times, metabolites=["GABA"], **HEADER)
         # 0.5 if all coupling were weak; the rest is strong coupling between echoes
         assert share("GABA", (2.8, 3.2), basis["difference"]) == pytest.approx(0.5, abs=0.05)
+
+
+def left_of_creatine(basis):
+    return float(np.abs(basis["difference"]["Cr"]).max() / np.abs(basis["off"]["Cr"]).max())
+
+
+@pytest.mark.parametrize(("echo_s", "pulse_s"), [(0.060, 0.016), (0.068, 0.008), (0.068, 0.012), (0.080, 0.014)])
+def test_mega_semi_laser_edits_gaba_and_leaves_creatine_as_mega_press_does(echo_s, pulse_s):
+    scan = {"echo_time_s": echo_s, "editing": pulse("gaussian", duration_s=pulse_s), "metabolites": ["GABA", "Cr"]}
+    press, laser = (simulate_basis(name, **scan, **HEADER) for name in ("mega-press", "mega-slaser"))
+    # an uncoupled spin feels the pulses' flip alone, which is that of MEGA-PRESS: 14 % at 8 ms, 0.04 % at 16 ms
+    assert left_of_creatine(laser) == pytest.approx(left_of_creatine(press), abs=1e-6)
+    one, two = (share("GABA", (2.8, 3.2), basis["difference"]) for basis in (press, laser))
+    # strong coupling between other pulses: 7 % less at 60 ms, 1 % at 68 ms, 2 % at 80 ms
+    assert two == pytest.approx(one, rel=0.08 if echo_s == 0.060 else 0.03)
+
+
+def test_an_even_number_of_pulses_between_editing_pulses_leaves_creatine():
+    scan = {"echo_time_s": 0.068, "editing": pulse("gaussian", duration_s=0.012), "metabolites": ["Cr"]}
+    equal = {"echo_times_s": (0.017,) * 4}
+    with pytest.raises(InputError, match="an even number of refocusing pulses"):
+        simulate_basis("mega-slaser", **scan, **equal, **HEADER)
+    # given times are taken as they are
+    even = simulate_basis("mega-slaser", **scan, **equal, edit_times_s=(0.017, 0.051), **HEADER)
+    odd = simulate_basis("mega-slaser", **scan, **HEADER)
+    assert left_of_creatine(even) > 5 * left_of_creatine(odd)
+
+
+@pytest.mark.parametrize(
+    ("echo_s", "editing_s", "refocusing_s"), [(0.060, 0.016, 0.0032), (0.068, 0.016, 0.0054), (0.080, 0.016, 0.0064)]
+)
+def test_default_times_of_mega_semi_laser_hold_long_pulses(echo_s, editing_s, refocusing_s):
+    shaped = pulse("gaussian", duration_s=refocusing_s)
+    sequence = make_sequence("mega-slaser", {
+        "echo_time_s": echo_s, "editing": pulse("gaussian", duration_s=editing_s), "refocusing_1": shaped, "refocusing_2": shaped,
+    })  # fmt: skip
+    for condition in ("on", "off"):
+        delays = [event.duration_s for event in timed_events(sequence.events(condition)) if isinstance(event, Delay)]
+        assert len(delays) == 7
+        assert sum(delays) == pytest.approx(echo_s - 2 * editing_s - 4 * refocusing_s, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mega-press", "mega-slaser", "hermes"])
+@pytest.mark.parametrize("echo_s", [0.060, 0.068, 0.080])
+def test_default_sequences_refocus_shift_and_what_editing_pulses_turn_uncoupled_spins_by(name, echo_s):
+    sequence = make_sequence(name, {"echo_time_s": echo_s})
+    shift, turned, order = 0.0, [], 0
+    for event in sequence.events(sequence.conditions[0]):
+        if isinstance(event, Delay):
+            shift += order * event.duration_s
+        elif isinstance(event, Filter):
+            order = event.order
+        elif isinstance(event, RF) and event.carrier_ppm is None and getattr(event.pulse, "bands_ppm", None):
+            turned.append(order)
+    assert shift == pytest.approx(0.0, abs=1e-12)
+    assert sorted(turned) == [-1, 1]
+
+
+@pytest.mark.parametrize("train", [(0.0068, 0.00408, 0.05032, 0.0068), (0.004, 0.006, 0.024, 0.034), (0.014, 0.054)])
+def test_chosen_editing_times_turn_uncoupled_spins_by_nothing_and_refocus_coupling(train):
+    (first, second), widest = clear_edit_times(train)
+    total = sum(train)
+    centres = [sum(train[:k]) + time / 2 for k, time in enumerate(train)]
+
+    def order(at):
+        return (-1) ** sum(centre < at for centre in centres)
+
+    assert order(first) == -order(second)
+    assert second - first == pytest.approx(total / 2, abs=1e-9)
+    rooms = [
+        min(abs(at - edge) for edge in (0.0, total, *centres) for at in pair) for pair in ((first, second), widest)
+    ]
+    assert 0.0 < rooms[0] <= rooms[1]
 
 
 def test_hermes_separates_gaba_and_glutathione():

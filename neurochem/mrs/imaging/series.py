@@ -216,7 +216,7 @@ def _problems(grid: SpectralGrid, common: Found, good: Sequence[int]) -> tuple[l
         # the baseline's stiffness is that of the mean: its penalty is relative to the noise
         problem = Problem(
             own.model, own.data, common.baseline, common.problem.rows, np.zeros(own.model.size),
-            limits(setup).sd * np.sqrt(count), np.ones(len(setup.names), dtype=bool),
+            limits(setup).sd * np.sqrt(count), setup.nonnegative,
         )  # fmt: skip
         problems.append(problem)
         setups.append(own)

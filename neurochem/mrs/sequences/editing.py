@@ -57,6 +57,48 @@ def default_edit_times(echo_time_s: float, te1_s: float) -> tuple[float, float]:
     return 1.5 * te1_s, 1.5 * te1_s + 0.5 * echo_time_s
 
 
+def clear_edit_times(echo_times_s: Sequence[float]) -> tuple[tuple[float, float] | None, tuple[float, float]]:
+    """Return the centres of editing pulses TE/2 apart that lie farthest from all other pulses (s).
+
+    Parameters
+    ----------
+    echo_times_s : sequence of float
+        Echo time of each refocusing pulse (s), which add up to TE.
+
+    Returns
+    -------
+    odd : two floats, or None
+        With an odd number of refocusing pulses between them; None where no times have that.
+    widest : two floats
+        With any number.
+
+    Notes
+    -----
+    An editing pulse turns spins far from its centre by a small angle about z (Bloch-Siegert).  A coherence gathers it with
+    the sign of its order, which each refocusing pulse turns round, so that the angles of two equal editing pulses cancel
+    if an odd number of refocusing pulses lies between them, and add up if an even one does: then creatine is left in the
+    difference.  A coupling to spins that only the editing pulses invert evolves for TE - 2 (second - first), nothing for
+    TE/2 between them, wherever refocusing pulses are.
+
+    Examples
+    --------
+    >>> clear_edit_times((0.014, 0.054))
+    ((0.0205, 0.0545), (0.0205, 0.0545))
+    """
+    half = 0.5 * sum(echo_times_s)
+    centres = [sum(echo_times_s[:index]) + 0.5 * time for index, time in enumerate(echo_times_s)]
+    # the first editing pulse may be in one of these without itself or the second meeting another pulse
+    edges = sorted(
+        {0.0, half, *(time for time in centres if time < half), *(time - half for time in centres if time > half)}
+    )
+    found: dict[bool, tuple[float, float]] = {}
+    for start, stop in sorted(pairwise(edges), key=lambda gap: gap[0] - gap[1]):
+        first = round(0.5 * (start + stop), 9)
+        between = sum(first < time < first + half for time in centres)
+        found.setdefault(between % 2 == 1, (first, round(first + half, 9)))
+    return found.get(True), next(iter(found.values()))
+
+
 def with_editing(owner: str, events: Sequence[Event], pulse: RF | None, times_s: Sequence[float]) -> tuple[Event, ...]:
     """Return the events with an editing pulse at some times after excitation, each followed by its crusher.
 

@@ -4,9 +4,11 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from neurochem.errors import InputError
 from neurochem.mrs.sequences.base import SEQUENCES, PulseSequence, check_time
 from neurochem.mrs.sequences.editing import (
     DIFFERENCES,
+    clear_edit_times,
     default_edit_times,
     difference_factor,
     edit_pulse,
@@ -14,8 +16,11 @@ from neurochem.mrs.sequences.editing import (
     with_editing,
 )
 from neurochem.mrs.sequences.events import EXCITATION, REFOCUSING, Event, Pulse, SlicePulse
-from neurochem.mrs.sequences.laser import SemiLaser
+from neurochem.mrs.sequences.laser import SemiLaser, echo_times
 from neurochem.mrs.sequences.press import Press
+
+# Of TE: echo times of the four pulses of semi-LASER, with 0.16 of TE on each side of each editing pulse at least.
+_SHARES = (0.10, 0.06, 0.74, 0.10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,18 +140,27 @@ class MegaPress(Mega):
 )  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
 class MegaSemiLaser(Mega):
-    """Semi-LASER with an editing pulse between its two pairs and one after them.
+    """Semi-LASER with an editing pulse on each side of its third refocusing pulse.
 
     Parameters
     ----------
     echo_times_s : sequence of four floats, optional
-        Echo time of each refocusing pulse (s), which add up to TE; by default 0.1, 0.1, 0.4 and 0.4 of TE.
+        Echo time of each refocusing pulse (s), which add up to TE; by default 0.10, 0.06, 0.74 and 0.10 of TE.
     **others
-        Those of `Mega`; the editing pulses are at 0.35 and 0.85 of TE by default.
+        Those of `Mega`; by default the editing pulses lie as far from other pulses as they can, TE/2 apart and with an odd
+        number of refocusing pulses between them: at 0.29 and 0.79 of TE for the default echo times.
+
+    Raises
+    ------
+    InputError
+        If `editing` is shaped and no such times exist, as for equal echo times: two refocusing pulses lie between any two
+        editing pulses TE/2 apart, and what these turn creatine by adds up (`clear_edit_times`).  Given times are taken.
 
     Notes
     -----
-    The default times are a choice that leaves room for the editing pulses, not those of a vendor: give your scanner's.
+    The default times are a choice that leaves room for editing pulses, not those of a vendor: give your scanner's.
+    Refocusing pulses are centred at 0.05, 0.13, 0.53 and 0.95 of TE, so that 0.16 of TE, 9.6 ms at 60 ms and 12.8 ms at
+    80 ms, must hold half an editing and half a refocusing pulse: 16 ms and 3.2 ms at 60 ms, 16 ms and 5.4 ms at 68 ms.
     """
 
     echo_times_s: Sequence[float] | None = None
@@ -155,14 +169,28 @@ class MegaSemiLaser(Mega):
         self._checked("mega-slaser")
 
     @property
+    def _train_s(self) -> Sequence[float]:
+        if self.echo_times_s is not None:
+            return echo_times("mega-slaser", self.echo_time_s, self.echo_times_s, 4)
+        return [share * self.echo_time_s for share in _SHARES]
+
+    @property
     def _edit_times(self) -> Sequence[float]:
         if self.edit_times_s is not None:
             return self.edit_times_s
-        return 0.35 * self.echo_time_s, 0.85 * self.echo_time_s
+        odd, widest = clear_edit_times(self._train_s)
+        if odd is None and self.editing is not None:
+            listed = ", ".join(f"{1e3 * time:g}" for time in self._train_s)
+            msg = (
+                f"sequence mega-slaser: with echo_times_s of {listed} ms an even number of refocusing pulses lies between any "
+                "two editing pulses TE/2 apart, which leaves creatine in the difference. Give edit_times_s=(first, second) "
+                "of your scanner to simulate that, or other echo_times_s."
+            )
+            raise InputError(msg)
+        return widest if odd is None else odd
 
     def _localisation(self) -> tuple[Event, ...]:
-        shares = [share * self.echo_time_s for share in (0.1, 0.1, 0.4, 0.4)]
         return SemiLaser(
-            echo_time_s=self.echo_time_s, echo_times_s=shares if self.echo_times_s is None else self.echo_times_s,
+            echo_time_s=self.echo_time_s, echo_times_s=self._train_s,
             excitation=self.excitation, refocusing_1=self.refocusing_1, refocusing_2=self.refocusing_2,
         ).events()  # fmt: skip
