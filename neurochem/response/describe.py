@@ -68,7 +68,8 @@ def _direction(fit: FitResult, slope: float) -> str:
 
 def _numbers(fit: FitResult, slope: Estimate, low: float, high: float) -> str:
     if math.isnan(slope.value):
-        return f"the data do not identify the slope ({_p(fit.diagnostics['p_value'])})"
+        p = fit.diagnostics["p_value"]
+        return "the data do not identify the slope" + ("" if math.isnan(p) else f" ({_p(p)})")
     unit = f" {slope.unit}" if slope.unit else ""
     text = f"slope {slope.value:.3g}{unit} (95 % interval {low:.3g} to {high:.3g}, {_p(fit.diagnostics['p_value'])})"
     if "odds_ratio" in fit:

@@ -179,10 +179,11 @@ def reliability_record(data: ModelData, *, corrected: bool = False) -> tuple[dic
     """Return the reliability of the marker given the covariates, and a flag where it is low."""
     shared = set(data.error_covariates)
     others = [index for index in range(len(data.covariates.names)) if index not in shared]
-    found = conditional_reliability(data.marker, data.stderr, data.covariates.matrix[:, others])
+    stderr = _with_typical(data.stderr) if corrected else data.stderr
+    found = conditional_reliability(data.marker, stderr, data.covariates.matrix[:, others], weighted=True)
     numbers = {
         "reliability": found.value, "reliability_low95": found.low, "reliability_high95": found.high,
-        "tau2": found.tau2, "mean_se2": found.mean_se2, "n_with_se": float(found.known),
+        "tau2": found.tau2, "mean_se2": found.mean_se2, "n_with_se": float(np.isfinite(data.stderr).sum()),
     }  # fmt: skip
     if not found.value < LOW_RELIABILITY:
         return numbers, ()
@@ -209,6 +210,17 @@ def is_binary(fit: FitResult) -> bool:
 
 
 def true_sd(data: ModelData) -> float:
-    """Return the SD of the true marker between people: that of the measured one less the mean error variance."""
-    noise = float(np.nanmean(np.square(data.stderr))) if np.isfinite(data.stderr).any() else 0.0
-    return math.sqrt(max(float(np.var(data.marker, ddof=1)) - noise, 0.0))
+    """Return the SD of the true marker between people, each value weighted by its own error."""
+    if not np.isfinite(data.stderr).any():
+        return float(np.std(data.marker, ddof=1))
+    none = np.empty((data.marker.size, 0))
+    found = conditional_reliability(data.marker, _with_typical(data.stderr), none, weighted=True)
+    return math.sqrt(max(found.tau2, 0.0))
+
+
+def _with_typical(stderr: FloatArray) -> FloatArray:
+    """Return the standard errors, unknown ones being the root mean square of the finite ones, as the corrections take them."""
+    finite = np.isfinite(stderr)
+    return np.where(
+        np.isnan(stderr) & finite.any(), np.sqrt(np.mean(stderr[finite] ** 2)) if finite.any() else np.nan, stderr
+    )

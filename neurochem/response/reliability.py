@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from neurochem.units import FloatArray
 
@@ -44,7 +44,9 @@ class Reliability:
         return r / float(np.sqrt(self.value)) if self.value > 0.0 else np.nan
 
 
-def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: FloatArray) -> Reliability:
+def conditional_reliability(
+    marker: FloatArray, stderr: FloatArray, covariates: FloatArray, *, weighted: bool = False
+) -> Reliability:
     """Return the reliability of a marker given covariates, by moments.
 
     Parameters
@@ -53,6 +55,10 @@ def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: 
         Values and standard errors, in the marker's unit; NaN or infinite errors are left out.
     covariates : array, shape (n, k)
         What the outcome model adjusts for, without intercept.
+    weighted : bool
+        Whether each value counts by its own error (Paule, Mandel): tau2 where the sum of (W - a'Z)^2 / (tau2 + se^2) is
+        n - k - 1. The same where all errors are equal; where a few scans are much noisier than the others they cannot
+        hide how much the others differ. What the fits report.
 
     Returns
     -------
@@ -66,7 +72,8 @@ def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: 
 
     References
     ----------
-    Carroll, Ruppert, Stefanski, Crainiceanu (2006), Measurement Error in Nonlinear Models, chapter 3.
+    Carroll, Ruppert, Stefanski, Crainiceanu (2006), Measurement Error in Nonlinear Models, chapter 3. Paule, Mandel
+    (1982), J Res Natl Bur Stand 87:377.
     """
     known = np.isfinite(stderr)
     design = np.column_stack([np.ones(int(known.sum())), covariates[known]])
@@ -78,8 +85,35 @@ def conditional_reliability(marker: FloatArray, stderr: FloatArray, covariates: 
     residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
     variance = float(residual @ residual) / dof
     noise = float(np.mean(stderr[known] ** 2))
+    if weighted and variance > 0 and np.ptp(stderr[known]) > 0:
+        return _weighted(values, stderr[known] ** 2, design, dof)
     share = max(0.0, variance - noise) / variance if variance > 0 else np.nan
     # the residual variance times its degrees of freedom is chi-square: its two ends give those of the share
     ends = [variance * dof / special.chdtri(dof, tail) for tail in (0.025, 0.975)]
     low, high = (max(0.0, 1.0 - noise / end) if variance > 0 else np.nan for end in ends)
     return Reliability(share, variance - noise, noise, int(known.sum()), low, high)
+
+
+def _weighted(values: FloatArray, noise: FloatArray, design: FloatArray, dof: int) -> Reliability:
+    """Return the reliability with tau2 of Paule and Mandel, its interval from the same sum at the ends of chi-square."""
+    least = -(1.0 - 1e-9) * float(noise.min())
+    size = float(np.var(values)) + float(noise.max())
+    floor = max(least, 0.0) + 1e-12 * size if noise.min() == 0.0 else least
+
+    def excess(tau2: float, target: float) -> float:
+        root = np.sqrt(tau2 + noise)
+        line = np.linalg.lstsq(design / root[:, None], values / root, rcond=None)[0]
+        return float(np.sum(((values - design @ line) / root) ** 2)) - target
+
+    def spread(target: float) -> float:
+        if excess(floor, target) <= 0.0:
+            return floor
+        high = size
+        while excess(high, target) > 0.0:
+            high *= 2.0
+        return float(optimize.brentq(excess, floor, high, args=(target,), xtol=1e-14 * size, rtol=1e-12))
+
+    mean = float(noise.mean())
+    tau2, *ends = (spread(target) for target in (dof, *(special.chdtri(dof, tail) for tail in (0.025, 0.975))))
+    value, low, high = (max(0.0, found) / (max(0.0, found) + mean) for found in (tau2, *ends))
+    return Reliability(value, tau2, mean, len(values), low, high)

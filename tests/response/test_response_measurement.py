@@ -11,6 +11,7 @@ from neurochem.response import (
     analysis_rows,
     associate,
     coefficient_table,
+    conditional_reliability,
     describe,
     influence,
     plot_association,
@@ -453,3 +454,66 @@ def test_inputs_are_not_changed():
     regress(outcome, marker, stderr=noise, covariates=covariates, covariate_stderr={"age": noise})
     for before, after in zip(copies, (outcome, marker, noise, covariates["age"]), strict=True):
         assert (before == after).all()
+
+
+def few_bad_scans(seed):
+    """Forty people, four of them with scans eight times as noisy as the others; slope 2 per unit, true SD 1."""
+    rng = np.random.default_rng(seed)
+    true, noise = rng.standard_normal(40), np.r_[np.full(4, 4.0), np.full(36, 0.5)]
+    return 2 * true + rng.standard_normal(40), true + noise * rng.standard_normal(40), noise
+
+
+def test_a_few_very_noisy_scans_do_not_hide_that_people_differ():
+    for seed in range(12):
+        outcome, marker, noise = few_bad_scans(seed)
+        fit = regress(outcome, marker, stderr=noise)
+        assert "no_spread_beyond_noise" not in {flag.name for flag in fit.flags}
+        # tau2 is 1; that of plain moments, variance less mean squared error, runs from -1.3 to 2.7 in these cohorts
+        assert 0.4 < fit.diagnostics["tau2"] < 2.0
+        low, high = fit["standardised_slope"].interval()
+        assert 0.0 < low < 2 / np.sqrt(5) < high
+    response = (outcome + 4 * np.sin(np.arange(40.0)) > 0).astype(float)
+    odds = regress(response, marker, stderr=noise, family="binomial")["odds_ratio"]
+    assert odds.value > 1.5
+
+
+def test_an_endless_error_leaves_the_reliability_of_the_others_alone():
+    outcome, marker, noise = few_bad_scans(1)
+    rest = regress(outcome[4:], marker[4:], stderr=noise[4:])
+    fit = regress(outcome, marker, stderr=np.r_[np.full(4, np.inf), noise[4:]])
+    for name in ("reliability", "reliability_low95", "tau2", "mean_se2"):
+        assert_allclose(fit.diagnostics[name], rest.diagnostics[name], rtol=1e-12)
+    assert_allclose(fit["slope"].value, rest["slope"].value, rtol=1e-3)
+    assert analysis_rows(fit)["marker_se"].isin([np.inf]).sum() == 4
+
+
+def test_reliability_by_own_errors_is_that_of_moments_where_errors_are_equal():
+    _, marker, _, covariates = sample(5)
+    matrix = np.column_stack(list(covariates.values()))
+    even = np.full(marker.size, 0.5 * marker.std())
+    nearly = even * np.linspace(1.0, 1.0 + 1e-9, even.size)
+    plain = conditional_reliability(marker, even, matrix)
+    weighted = conditional_reliability(marker, nearly, matrix, weighted=True)
+    for name in ("value", "tau2", "mean_se2", "low", "high"):
+        assert_allclose(getattr(weighted, name), getattr(plain, name), rtol=1e-7)
+
+
+@pytest.mark.parametrize("error", ["rc", "simex"])
+@pytest.mark.parametrize("family", ["gaussian", "binomial"])
+def test_calibration_and_simex_know_no_slope_where_people_do_not_differ(error, family):
+    rng = np.random.default_rng(1)
+    marker, outcome = rng.standard_normal(40), rng.standard_normal(40)
+    if family == "binomial":
+        outcome = (outcome > 0).astype(float)
+    fit = regress(outcome, marker, stderr=np.full(40, 2.0), error=error, family=family)
+    assert fit["slope"].interval() == (-np.inf, np.inf)
+    assert np.isnan(fit["slope"].value)
+    assert np.isnan(fit["standardised_slope"].value)
+    assert {"unidentified_slope", "no_spread_beyond_noise"} <= {flag.name for flag in fit.flags}
+    assert "do not identify the slope" in describe(fit)
+    assert "nan" not in describe(fit)
+    # spread that is seen but not shown: a slope with an open interval
+    weak = regress(outcome, marker, stderr=np.full(40, 0.9 * marker.std()), error=error, family=family)
+    assert np.isfinite(weak["slope"].value)
+    assert weak["slope"].interval() == (-np.inf, np.inf)
+    assert "unidentified_slope" in {flag.name for flag in weak.flags}

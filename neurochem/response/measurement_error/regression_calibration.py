@@ -11,6 +11,7 @@ from scipy import special
 from neurochem.response.linear import fit_linear, t_test_p
 from neurochem.response.logistic import fit_logistic
 from neurochem.response.measurement_error.noisy_data import Problem, known_errors, problem
+from neurochem.response.measurement_error.open_slope import opened_where_unknown
 from neurochem.response.measurement_error.structural import Cohorts, State, covariance_of, maximise, start
 from neurochem.response.model_data import (
     SLOPE,
@@ -114,19 +115,25 @@ def fit_calibrated(
     -------
     FitResult
         Standard errors add what is not known of the calibration to those of the second stage. Consistent for a linear
-        model; for a logistic one an approximation that is good while slope x sd(X | W) is small.
+        model; for a logistic one an approximation that is good while slope x sd(X | W) is small. Where people may not
+        differ beyond the noise the slope has an infinite interval and the flag "unidentified_slope".
 
     References
     ----------
     Carroll, Ruppert, Stefanski, Crainiceanu (2006), Measurement Error in Nonlinear Models, chapter 4.
     """
-    if why_not_fitted(data) is None:
-        data, flags = known_errors(data.sorted())
-        model = _Model(problem(data))
-        found = _calibration(model)
-        calibrated = _replaced(data, found.expected)
-    if why_not_fitted(data) is not None or why_not_fitted(calibrated) is not None:
+    if why_not_fitted(data) is not None:
         return _plain(data, labels, family, robust, settings)
+    data = data.sorted()
+    filled, flags = known_errors(data)
+    model = _Model(problem(filled))
+    found = _calibration(model)
+    calibrated = _replaced(data, found.expected)
+    if why_not_fitted(calibrated) is not None:  # expected values that are a line of the other terms
+        plain = _plain(data, labels, family, robust, settings)
+        return opened_where_unknown(
+            replace(plain, diagnostics={**plain.diagnostics, "reliability_low95": 0.0, "tau2": 0.0})
+        )
     fit = _plain(calibrated, labels, family, robust, settings)
     if fit.failed:
         return fit
@@ -136,7 +143,7 @@ def fit_calibrated(
     slope = estimates[SLOPE]
     reliability, low = reliability_record(data, corrected=True)
     kept = tuple(flag for flag in fit.flags if flag.name not in {"low_reliability", "no_spread_beyond_noise"})
-    return replace(
+    result = replace(
         fit, model="regression calibration" if family == "gaussian" else "logistic regression calibration",
         estimates=estimates, covariance=covariance, flags=(*flags, *kept, *low), axis=_axis(fit, data, labels),
         fitted=fit.fitted if family == "binomial" else _line(fit, data),
@@ -151,6 +158,7 @@ def fit_calibrated(
             },
         },
     )  # fmt: skip
+    return opened_where_unknown(result)
 
 
 def _plain(data: ModelData, labels: Labels, family: str, robust: str, settings: Mapping[str, Any]) -> FitResult:

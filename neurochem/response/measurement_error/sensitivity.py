@@ -169,7 +169,8 @@ def _row(fit: FitResult, scale: float, data: ModelData) -> dict[str, object]:
     slope = found["slope"]
     low, high = slope.interval(0.95)
     others = [i for i in range(len(data.covariates.names)) if i not in data.error_covariates]
-    share = conditional_reliability(data.marker, np.nan_to_num(data.stderr), data.covariates.matrix[:, others]).value
+    stderr = data.stderr if np.isfinite(data.stderr).any() else np.zeros_like(data.stderr)
+    share = conditional_reliability(data.marker, stderr, data.covariates.matrix[:, others], weighted=True).value
     return {
         "scale": scale, "reliability": share, "slope": slope.value, "stderr": slope.stderr, "low95": low, "high95": high,
         "p": found.diagnostics["p_value"], "unit": unit,

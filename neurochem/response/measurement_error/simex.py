@@ -14,6 +14,7 @@ from neurochem.errors import unknown_name
 from neurochem.quality import Flag
 from neurochem.response.linear import t_test_p
 from neurochem.response.measurement_error.noisy_data import known_errors
+from neurochem.response.measurement_error.open_slope import opened_where_unknown
 from neurochem.response.model_data import (
     SLOPE,
     Labels,
@@ -93,7 +94,8 @@ def fit_simex(
     -----
     With error of variance zeta s^2 added, the estimating equations are averaged over the added error: in a linear model
     this adds zeta times the sum of s^2 to the marker's entry of X'X, in a logistic one it is a quadrature. Standard
-    errors are those of the extrapolated influence of each person (sandwich), with t of n - p degrees of freedom.
+    errors are those of the extrapolated influence of each person (sandwich), with t of n - p degrees of freedom. Where
+    people may not differ beyond the noise the slope has an infinite interval and the flag "unidentified_slope".
 
     References
     ----------
@@ -105,8 +107,9 @@ def fit_simex(
     flag = why_not_fitted(data)
     if flag is not None:
         return failed_fit(name, data, labels, flag, settings)
-    data, flags = known_errors(data.sorted())
-    fitted = [_with_added(data, zeta, family) for zeta in ADDED]
+    data = data.sorted()
+    filled, flags = known_errors(data)
+    fitted = [_with_added(filled, zeta, family) for zeta in ADDED]
     if not all(np.isfinite(found[0]).all() for found in fitted):
         flag = Flag("not_converged", "a model with added error has no maximum; use error='ml'", "failure")
         return failed_fit(name, data, labels, flag, settings)
@@ -129,7 +132,7 @@ def fit_simex(
     note = Flag(
         "simex_comparison", "the quadratic extrapolation of SIMEX corrects too little; it is for comparison", "info"
     )
-    return FitResult(
+    result = FitResult(
         model=name, name=labels.name, estimates={**estimates, **_standardised(data, slope, family)},
         flags=(*flags, *((note,) if extrapolant == "quadratic" else ()), *low),
         axis=marker_axis(data, labels), data=data.outcome - shift, fitted=line - shift, weights=np.ones(n),
@@ -144,6 +147,7 @@ def fit_simex(
             "simex_slopes": paths[:, 0].tolist(), "covariate_means": data.covariates.matrix.mean(axis=0).tolist(),
         },
     )  # fmt: skip
+    return opened_where_unknown(result)
 
 
 def _standardised(data: ModelData, slope: Estimate, family: str) -> dict[str, Estimate]:

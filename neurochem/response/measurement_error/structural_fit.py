@@ -76,8 +76,9 @@ def fit_structural(
     flag = why_not_fitted(data)
     if flag is not None:
         return failed_fit(name, data, labels, flag, settings)
-    data, assumed = known_errors(data.sorted())
-    standard = problem(data)
+    data = data.sorted()
+    filled, assumed = known_errors(data)
+    standard = problem(filled)
     gaussian = family == "gaussian"
     likelihood = GaussianLikelihood(standard, restricted=restricted) if gaussian else BinaryLikelihood(standard)
     return _result(name, data, labels, likelihood, naive, assumed, settings)
@@ -211,7 +212,8 @@ def _estimates(
 
 def _derived(data: ModelData, slope: Estimate, likelihood: Likelihood, *, binary: bool) -> dict[str, Estimate]:
     """Return the slope per SD of the true marker, and the partial correlation or the odds ratio."""
-    spread = true_sd(data)
+    # no spread seen: a slope per SD of nothing has no value
+    spread = true_sd(data) or math.nan
     scale = spread if binary else spread / float(np.std(data.outcome, ddof=1))
     standardised = replace(
         slope, name="standardised_slope", value=slope.value * scale, stderr=_times(slope.stderr, scale),
@@ -230,7 +232,7 @@ def _derived(data: ModelData, slope: Estimate, likelihood: Likelihood, *, binary
 
 
 def _times(value: float, scale: float) -> float:
-    """Return the product, an endless value staying endless even where the scale is zero."""
+    """Return the product, an endless value staying endless even where the scale is not known."""
     return value if math.isinf(value) else value * scale
 
 

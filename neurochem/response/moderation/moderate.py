@@ -205,7 +205,7 @@ def _fit(data: ArmData, error: str, robust: str, settings: Mapping[str, Any]) ->
     use = error if known.any() else "none"
     naive = likelihood(data, corrected=False) if binary else least_squares(data, robust)
     found = likelihood(data) if use == "ml" else naive
-    reliability = conditional_reliability(data.marker, data.stderr, data.terms[:, 1:])
+    reliability = conditional_reliability(data.marker, data.stderr, data.terms[:, 1:], weighted=True)
     flags = [*found.flags, *_notes(data, counts, reliability.value, use)]
     region = johnson_neyman(
         found.coefficients[2],

@@ -140,7 +140,9 @@ def _table(family: Family, found: Permuted) -> pd.DataFrame:
                 "dof": found.dof[index], "p": t_test_p(found.t[index], 1.0, found.dof[index]),
                 "p_permutation": found.p[index], "p_max": found.p_max[index],
                 "standardised": found.slope[index] * scale, "std_stderr": found.stderr[index] * scale,
-                "reliability": conditional_reliability(item.measured, item.stderr, item.covariates).value,
+                "reliability": conditional_reliability(
+                    item.measured, item.stderr, item.covariates, weighted=True
+                ).value,
                 "testable": bool(np.isfinite(found.t[index])),
             }
         )  # fmt: skip
