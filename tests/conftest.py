@@ -6,6 +6,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# The suite's workers take every core already; matrix libraries read this when numpy is first imported.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 # Noise-free cases with exact truth, kept beside the real scans.
 DATA = Path(os.environ.get("NEUROCHEM_REAL_DATA", REPOSITORY.parent / "shared" / "data"))

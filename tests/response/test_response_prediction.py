@@ -318,8 +318,11 @@ def test_labels_are_shuffled_within_sites(rng):
     y = np.concatenate([np.repeat([0.0, 1.0], [32, 8]), np.repeat([0.0, 1.0], [8, 32])])
     x = site[:, None] + 0.1 * rng.normal(size=(80, 1))
     rows = Rows(y, np.arange(80), site, True, 5, 3)
-    test = permutation_test(RidgeLearner(x, (1.0,), True), rows, 99, rng)
-    assert test.observed > 0.7
+    learner = RidgeLearner(x, (1.0,), True)
+    test = permutation_test(learner, rows, 99, rng)
+    found = nested(learner, rows, y[None], rng)
+    assert area_within_folds(found.outcome, found.linear, found.folds)[0] > 0.7
+    assert abs(test.observed - 0.5) < 0.15
     assert test.p > 0.05
 
 
@@ -382,7 +385,7 @@ def test_noise_is_not_predicted_in_two_hundred_cohorts(confounded):
 @pytest.mark.slow
 def test_features_that_only_tell_the_site_are_worth_nothing_at_a_site_left_out():
     rng = np.random.default_rng(2)
-    inside, outside = [], []
+    mixed, inside, outside = [], [], []
     for _ in range(30):
         site = np.repeat(["A", "B", "C", "D"], 25)
         rate = np.repeat([0.2, 0.4, 0.6, 0.8], 25)
@@ -393,7 +396,10 @@ def test_features_that_only_tell_the_site_are_worth_nothing_at_a_site_left_out()
         result = predict(table, y, rng=rng, sites=site, **{**QUICK, "repeats": 1})
         inside.append(result["AUC"])
         outside.append(result.sites["AUC"].mean())
-    assert np.mean(inside) > 0.62
+        mixed.append(roc_auc_score(y, result.out_of_sample["predicted"]))
+    # over all pairs the sites' response rates look like prediction; the reported area compares within sites
+    assert np.mean(mixed) > 0.62
+    assert abs(np.mean(inside) - 0.5) < 0.04
     assert abs(np.mean(outside) - 0.5) < 0.04
 
 
@@ -435,7 +441,7 @@ def test_every_model_is_compared_in_the_same_folds(result):
 
 def test_markers_add_nothing_where_the_model_itself_may_be_chance(result):
     row = result.increment.assign(low95=0.2)
-    better = dataclasses.replace(result, increment=row)
+    better = dataclasses.replace(result, increment=row, measures=result.measures.assign(low95=0.55))
     assert not [text for text in better.not_concluded() if "add anything" in text]
     unsure = dataclasses.replace(better, measures=result.measures.assign(low95=0.4))
     assert [text for text in unsure.not_concluded() if "add anything" in text]

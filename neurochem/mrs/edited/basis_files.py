@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import BasisMismatchError, MissingFileError
 from neurochem.mrs.basis import Basis
 from neurochem.mrs.basis_formats import read_basis, write_basis
@@ -45,6 +46,7 @@ def edited_basis_files(path: str | Path) -> tuple[Path, ...]:
     return tuple(part_path(file, step) for step in (HERMES if hermes else MEGA))
 
 
+@checked_arguments
 def read_edited_basis(path: str | Path) -> EditedBasis | Basis:
     """Read the basis of an edited scan.
 
@@ -120,6 +122,7 @@ def combined_basis(parts: Sequence[Basis], steps: Sequence[str]) -> EditedBasis:
     return EditedBasis(made)
 
 
+@checked_arguments
 def write_edited_basis(basis: EditedBasis, path: str | Path) -> tuple[Path, ...]:
     """Write the sub-spectra of an edited basis, one file each, and return the files.
 

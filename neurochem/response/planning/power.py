@@ -20,6 +20,8 @@ QUESTIONS = ("association", "moderation", "arm")
 _BLOCK = 4_000_000
 _GRID = (0.08, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _SMALLEST = 16
+# Five coefficients and a few people to tell their error from.
+_FEWEST_ANALYSED = 8
 
 
 def patients_for_correlation(
@@ -209,6 +211,12 @@ def plan_study(  # noqa: PLR0913 - each keyword is one assumption of the plan
     spread = TrialAssumption().residual_sd if residual_sd is None else residual_sd
     _check(question, effect, reliability, spread, dropout)
     share = 1.0 if question == "arm" else reliability
+    for size in sizes or ():
+        if round(size * (1.0 - dropout)) < _FEWEST_ANALYSED:
+            least = math.ceil((_FEWEST_ANALYSED - 0.5) / (1.0 - dropout))
+            msg = f"{size} patients leave {round(size * (1.0 - dropout))} to analyse when {100 * dropout:.0f} % are lost; the model "
+            msg += f"needs {_FEWEST_ANALYSED}: plan {least} or more"
+            raise InputError(msg)
     if sizes is None:
         quantiles = float(special.ndtri(1.0 - alpha / 2.0) + special.ndtri(0.8))
         base = (1.0 if question == "association" else 4.0) * (quantiles * spread / effect) ** 2 / share
@@ -233,7 +241,7 @@ def _size(  # noqa: PLR0913, PLR0917 - one row of the plan needs every assumptio
     n: int, question: str, effect: float, reliability: float, spread: float, dropout: float, alpha: float,
     simulations: int, prognostic: float, rng: np.random.Generator,
 ) -> dict[str, float]:  # fmt: skip
-    used = max(8, round(n * (1.0 - dropout)))
+    used = round(n * (1.0 - dropout))
     found = [
         _simulate(count, used, question, effect, reliability, spread, prognostic, rng)
         for count in _blocks(simulations, used)

@@ -206,23 +206,31 @@ def net_benefit(outcome: ArrayLike, probability: ArrayLike, thresholds: ArrayLik
     return pd.DataFrame({"threshold": cut, "model": model, "act_on_all": everyone, "act_on_none": 0.0})
 
 
-def area_within_folds(outcome: FloatArray, score: FloatArray, folds: np.ndarray) -> FloatArray:
-    """Return the area under the ROC curve from pairs of the same fold only, shape (B,).
+def area_within_folds(
+    outcome: FloatArray, score: FloatArray, folds: np.ndarray, sites: np.ndarray | None = None
+) -> FloatArray:
+    """Return the area under the ROC curve from pairs of the same fold (and site) only, shape (B,).
 
     Parameters
     ----------
     outcome, score, folds : array, shape (B, n)
         Labels, predictions for people left out, and the fold that left them out.
+    sites : array of int, shape (n,), optional
+        Site of each row; pairs of two sites are then not compared.
 
     Notes
     -----
     Pairs of different folds compare predictions of different models: pooled over folds of one person the area of a null
-    model falls to about 0.4.
+    model falls to about 0.4. Pairs of different sites reward a model that only tells the sites apart where these differ in
+    response: with markers shifted by 0.5 SD and response of 25, 50 and 70 % at three sites, noise has an area of 0.59 over
+    all pairs and of 0.50 over those of one site (200 cohorts of 90 people).
     """
     areas = np.empty(len(outcome))
     for index, (y, s, fold) in enumerate(zip(outcome, score, folds, strict=True)):
         case, other = y > 0.5, y < 0.5
         same = fold[case][:, None] == fold[other]
+        if sites is not None:
+            same &= sites[case][:, None] == sites[other]
         wins = (s[case][:, None] > s[other]) + 0.5 * (s[case][:, None] == s[other])
         areas[index] = (wins * same).sum() / same.sum() if same.any() else math.nan
     return areas

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from neurochem.response.prediction.metrics import brier, calibration, discrimination, logit_interval
+from neurochem.response.prediction.metrics import area_within_folds, brier, calibration, discrimination, logit_interval
 from neurochem.response.prediction.resampling import Nested, headline
 from neurochem.response.screening.shrinkage import RandomEffects, random_effects
 from neurochem.units import FloatArray
@@ -24,20 +24,20 @@ def fold_values(found: Nested, *, binary: bool) -> pd.DataFrame:
         for fold in range(int(folds.max()) + 1):
             part = folds == fold
             record: dict[str, float] = {"repeat": repeat, "fold": fold, "n": int(part.sum())}
-            rows.append({**record, **_fold(y[part], linear[part], reference[part], binary=binary)})
+            rows.append({**record, **_fold(y[part], linear[part], reference[part], found.sites[part], binary=binary)})
     return pd.DataFrame(rows)
 
 
-def _fold(y: FloatArray, linear: FloatArray, reference: FloatArray, *, binary: bool) -> dict[str, float]:
+def _fold(
+    y: FloatArray, linear: FloatArray, reference: FloatArray, sites: np.ndarray, *, binary: bool
+) -> dict[str, float]:
     if not binary:
         error, plain = y - linear, y - reference
         spread = float((plain**2).sum())
         return {"R2": 1.0 - float((error**2).sum()) / spread if spread > 0 else math.nan,
                 "MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt(np.mean(error**2)))}  # fmt: skip
-    both = len(set(y.tolist())) > 1
-    case, other = linear[y == 1], linear[y == 0]
-    wins = (case[:, None] > other) + 0.5 * (case[:, None] == other)
-    return {"AUC": float(wins.mean()) if both else math.nan, "Brier": brier(y, special.expit(linear))[0],
+    area = float(area_within_folds(y[None], linear[None], sites[None])[0])
+    return {"AUC": area, "Brier": brier(y, special.expit(linear))[0],
             "log loss": float(np.mean(np.logaddexp(0.0, linear) - y * linear))}  # fmt: skip
 
 
@@ -101,18 +101,25 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(known)) if known else math.nan
 
 
-def increments(full: Nested, plain: Nested, *, binary: bool) -> pd.DataFrame:
-    """Return what the model adds to a simpler one in the same folds: difference of fold values with its interval."""
-    first, second = (fold_values(found, binary=binary) for found in (full, plain))
+def increments(full: Nested, plain: Nested, nothing: Nested, *, binary: bool) -> pd.DataFrame:
+    """Return what the model adds, in the same folds: difference of fold values with its interval.
+
+    Severity, age and sex may do worse than no information in people left out, where they are few; to be better than that adds
+    nothing. Each measure is therefore compared with the better of the two, which the column `against` names.
+    """
+    first, second, third = (fold_values(found, binary=binary) for found in (full, plain, nothing))
     folds = int(full.folds.max()) + 1
     rows = []
     for name in ("AUC", "Brier") if binary else ("R2", "MAE", "RMSE"):
-        values = (first[name] - second[name]).to_numpy(dtype=float)
+        sign = 1.0 if name in {"AUC", "R2"} else -1.0
+        worse = sign * float(np.nanmean(second[name])) < sign * float(np.nanmean(third[name]))
+        values = (first[name] - (third if worse else second)[name]).to_numpy(dtype=float)
         error, dof = resampled_error(values, folds)
         half = float(special.stdtrit(dof, 0.975)) * error
         value = float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
-        rows.append((name, value, value - half, value + half, _RESAMPLED))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        against = "no information (severity, age and sex do worse)" if worse else "severity, age and sex"
+        rows.append((name, value, value - half, value + half, _RESAMPLED, against))
+    return pd.DataFrame(rows, columns=[*COLUMNS, "against"])
 
 
 def site_table(found: Nested, sites: np.ndarray, *, binary: bool) -> tuple[pd.DataFrame, RandomEffects | None]:
@@ -136,7 +143,8 @@ def site_table(found: Nested, sites: np.ndarray, *, binary: bool) -> tuple[pd.Da
     rows, values, errors = [], [], []
     for name in sorted(set(sites.tolist())):
         part = sites == name
-        record = {"site": name, "n": int(part.sum()), **_fold(y[part], linear[part], reference[part], binary=binary)}
+        record = {"site": name, "n": int(part.sum())}
+        record |= _fold(y[part], linear[part], reference[part], found.sites[part], binary=binary)
         if binary and len(set(y[part].tolist())) > 1:
             auc = discrimination(y[part], linear[part])
             record |= {"AUC_low95": auc.low, "AUC_high95": auc.high}

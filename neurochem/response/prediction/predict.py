@@ -1,7 +1,7 @@
 """Prediction of outcome, judged in people left out, with every guard on the way."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from neurochem.quality import Flag
 from neurochem.response.cohort import Cohort
 from neurochem.response.prediction import leakage
 from neurochem.response.prediction.curves import calibration_curve
+from neurochem.response.prediction.doubts import doubts
 from neurochem.response.prediction.final_model import model_card
+from neurochem.response.prediction.handed_pipeline import refuse_fitted
 from neurochem.response.prediction.harmonised import HarmonisedRidge
 from neurochem.response.prediction.learners import Learner, PipelineLearner, RidgeLearner
 from neurochem.response.prediction.metrics import net_benefit
@@ -122,10 +124,13 @@ def predict(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     leakage.refuse_selected(predictors)
     plan = _plan(choices)
     if pipeline is not None:
-        leakage.refuse_fitted(pipeline)
+        if grid is not None and not isinstance(grid, Mapping):
+            msg = f"grid is a {type(grid).__name__}; give one mapping of a setting's name to the values to choose among"
+            raise InputError(msg)
+        refuse_fitted(pipeline)
         leakage.refuse_outer_tuning(plan.inner_folds, int(np.prod([len(v) for v in (grid or {}).values()])))
     table = _table(data, outcome, predictors, people, sites, weeks or {}, landmark, outcome_type, endpoint_visit, plan)
-    leakage.refuse_preserved_outcome(plan.preserve, table.scale or "outcome", ())
+    leakage.refuse_preserved_outcome(plan.preserve, table.scale or "outcome", _telling_preserved(table, plan))
     if table.sites is not None:
         leakage.refuse_travellers(table.people, table.sites)
     rows = _rows(table, plan)
@@ -142,6 +147,17 @@ def _plan(choices: Mapping[str, Any]) -> Plan:
         if name not in known:
             raise unknown_name(name, known, kind="choice of predict")
     return Plan(**choices)
+
+
+def _telling_preserved(table: PredictionTable, plan: Plan) -> list[str]:
+    """Return the preserved covariates that tell the outcome; a reason in `allow` is no reason to harmonise by them."""
+    columns = {
+        name: [c for c in table.frame.columns if c == name or c.startswith(f"{name}[")] for name in plan.preserve
+    }
+    return [
+        name for name, coded in columns.items()
+        if any(leakage.telling(table.frame[c].to_numpy(dtype=float), table.outcome) for c in coded)
+    ]  # fmt: skip
 
 
 def _table(  # noqa: PLR0913, PLR0917 - the choices of `predict`, handed on
@@ -247,6 +263,7 @@ def _check_sites(table: PredictionTable, plan: Plan) -> None:
 def _settings(table: PredictionTable, plan: Plan, pipeline: Any, folds: Any) -> dict[str, Any]:
     chosen = "ridge" if pipeline is None else type(pipeline).__name__
     record = {**asdict(plan), **table.record, "model": chosen, "predictor_columns": list(map(str, table.frame.columns))}
+    record["several_sites"] = table.sites is not None and len(set(table.sites.tolist())) > 1
     if folds is not None:
         record |= {"repeats": 1, "outer_folds": len(folds), "own_folds": True}
     return record
@@ -259,28 +276,39 @@ def _judge(
     repeats = 1 if own is not None else plan.repeats
     labels = np.tile(table.outcome, (repeats, 1))
     main = nested(learner, rows, labels, rng, None if own is None else own[:1])
+    best = float(np.nanmean(headline(main, binary=table.binary)))
+    events = _events(table, rows)
+    leakage.refuse_too_good(
+        best, rows.outcome.size, min(events, int(rows.people.max()) + 1 - events) if table.binary else rows.outcome.size,
+        binary=table.binary, allow=plan.allow,
+    )  # fmt: skip
     plain = _baseline(table, rows, plan, labels, main, rng)
+    nothing = _nothing(main, binary=table.binary)
+    added = pd.DataFrame() if plain is None else increments(main, plain, nothing, binary=table.binary)
     numbers = measures(main, binary=table.binary)
     sites, pooled = _sites(learner, table, rows, rng)
     predicted = main.predicted(binary=table.binary).mean(axis=0)
     size = _sample_size(table, plan)
-    top = float(np.nanmean(headline(main, binary=table.binary))) if own is None else None
-    test = permutation_test(learner, rows, plan.permutations, rng, top) if plan.permutations else None
+    test = (
+        permutation_test(learner, rows, plan.permutations, rng, best if own is None else None)
+        if plan.permutations
+        else None
+    )
     groups = subgroup_table(table.frame, table.outcome, predicted, binary=table.binary)
     card = model_card(learner, table, rows, plan, performance=(numbers, groups), settings=settings, rng=rng)
     empty = pd.DataFrame()
     cuts = np.round(np.arange(0.05, 0.96, 0.05), 2)
     return PredictionResult(
         outcome=table.label, unit=table.unit, binary=table.binary, n=rows.outcome.size, people=int(rows.people.max()) + 1,
-        events=_events(table, rows), measures=numbers, comparison=_comparison(table, main, plain),
-        increment=empty if plain is None else increments(main, plain, binary=table.binary), sites=sites, pooled=pooled,
+        events=events, measures=numbers, comparison=_comparison(table, main, plain),
+        increment=added, sites=sites, pooled=pooled,
         permutation=test, optimism=optimism(learner, rows, plan.bootstraps, rng) if plan.bootstraps else empty,
         learning=learning_curve(learner, rows, plan.learning_sizes, repeats, rng) if plan.learning_sizes else empty,
         decision=net_benefit(table.outcome, predicted, cuts) if table.binary else empty,
         calibration_curve=calibration_curve(table.outcome, predicted, rng), sample_size=size, card=card,
         subgroups=groups,
         out_of_sample=pd.DataFrame({"participant_id": table.people, "outcome": table.outcome, "predicted": predicted}),
-        flags=_flags(table, rows, plan, size, plain, card), settings=settings,
+        flags=(*_flags(table, rows, plan, size, plain, card), *doubts(table, best)), settings=settings,
     )  # fmt: skip
 
 
@@ -294,9 +322,14 @@ def _baseline(
     return nested(RidgeLearner(values, plan.penalties, table.binary), rows, labels, rng, main.folds)
 
 
+def _nothing(main: Nested, *, binary: bool) -> Nested:
+    """Return the prediction of the training rows' mean outcome for everybody."""
+    reference = special.logit(np.clip(main.reference, _CLIP, 1 - _CLIP)) if binary else main.reference
+    return replace(main, linear=reference)
+
+
 def _comparison(table: PredictionTable, main: Nested, plain: Nested | None) -> pd.DataFrame:
-    reference = special.logit(np.clip(main.reference, _CLIP, 1 - _CLIP)) if table.binary else main.reference
-    nothing = Nested(main.outcome, reference, main.reference, main.folds)
+    nothing = _nothing(main, binary=table.binary)
     records = []
     for name, found in (("no information", nothing), ("severity, age and sex", plain), ("this model", main)):
         if found is None:
@@ -304,8 +337,6 @@ def _comparison(table: PredictionTable, main: Nested, plain: Nested | None) -> p
         found_measures = measures(found, binary=table.binary).set_index("measure")["value"]
         keys = ("AUC", "Brier", "scaled Brier") if table.binary else ("R2", "MAE", "RMSE")
         record: dict[str, Any] = {"model": name, **{key: float(found_measures[key]) for key in keys}}
-        if table.binary and found is nothing:
-            record["AUC"] = 0.5
         records.append(record)
     return pd.DataFrame(records)
 

@@ -13,6 +13,8 @@ from neurochem.response.change import values_at
 from neurochem.response.cohort import Cohort
 from neurochem.response.outcomes import outcome_type, outcome_values
 from neurochem.response.prediction import leakage
+from neurochem.response.prediction.people_ids import refuse_repeated_rows, refuse_session_ids
+from neurochem.response.prediction.processed import refuse_processed
 from neurochem.response.scales import Scale
 from neurochem.response.validation import BASELINE, marker_label
 from neurochem.units import FloatArray
@@ -106,8 +108,15 @@ def table_of_arrays(
     if not isinstance(predictors, pd.DataFrame):
         msg = "predictors must be a DataFrame with a name for every column; the guards against leakage read the names"
         raise InputError(msg)
-    y = np.asarray(outcome, dtype=float)
+    y = _outcome_numbers(outcome)
     raw = predictors.copy()
+    twice = raw.columns[raw.columns.duplicated()]
+    if len(twice):
+        msg = f"predictor '{twice[0]}' stands in two columns; give every column a name of its own"
+        raise InputError(msg)
+    if not len(raw):
+        msg = "predictors has no rows; give one row per scan"
+        raise InputError(msg)
     if people is None and "participant_id" in raw.columns:
         people = raw.pop("participant_id").to_numpy()
     grouped = people is not None
@@ -126,10 +135,8 @@ def table_of_arrays(
             f"outcome[{int(np.flatnonzero(~np.isfinite(y))[0])}] is missing; leave out people without an outcome first"
         )
         raise InputError(msg)
-    leakage.refuse_session_ids(names.tolist())
-    leakage.refuse_processed(raw, where)
-    if not grouped:
-        leakage.refuse_repeated_rows(raw.select_dtypes("number"))
+    refuse_session_ids(names.tolist())
+    refuse_processed(raw, where)
     leakage.refuse_later(map(str, raw.columns), weeks, landmark_week, allow)
     raw.attrs = {}
     frame, levels = encode_predictors(raw.reset_index(drop=True), {})
@@ -140,9 +147,26 @@ def table_of_arrays(
     return checked(table, allow)
 
 
+def _outcome_numbers(outcome: ArrayLike) -> FloatArray:
+    """Return the outcome as numbers, or say how to code it."""
+    try:
+        y = np.asarray(outcome, dtype=float)
+    except (TypeError, ValueError):
+        msg = "outcome holds text; give numbers, or 0 and 1 for a yes-or-no outcome"
+        raise InputError(msg) from None
+    known = np.unique(y[np.isfinite(y)])
+    if known.size == 2 and not np.array_equal(known, (0.0, 1.0)):
+        msg = f"outcome holds {known[0]:g} and {known[1]:g} only; code a yes-or-no outcome as 0 and 1"
+        raise InputError(msg)
+    return y
+
+
 def checked(table: PredictionTable, allow: Mapping[str, str]) -> PredictionTable:
     """Return the table, after the checks that hold for every source."""
     for name in table.frame.columns:
+        if np.isinf(table.frame[name].to_numpy(dtype=float)).any():
+            msg = f"predictor '{name}' holds an infinite value; give the number, or NaN where it is missing"
+            raise InputError(msg)
         if table.frame[name].isna().all():
             msg = f"predictor '{name}' is missing for everybody; leave it out"
             raise InputError(msg)
@@ -152,7 +176,9 @@ def checked(table: PredictionTable, allow: Mapping[str, str]) -> PredictionTable
     if len(set(table.outcome.tolist())) < 2:
         msg = f"the outcome is {table.outcome[0]:g} in all {table.outcome.size} rows; there is nothing to predict"
         raise InputError(msg)
+    refuse_repeated_rows(table.frame, table.people)
     leakage.refuse_disguised(table.frame, table.outcome, scale=table.scale, allow=allow)
+    leakage.refuse_telling_sites(table.sites, table.outcome)
     return table
 
 

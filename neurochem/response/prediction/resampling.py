@@ -12,7 +12,7 @@ from tqdm import tqdm
 from neurochem.errors import InputError
 from neurochem.response.prediction.folds import fold_ids, systematic_subset
 from neurochem.response.prediction.learners import Learner
-from neurochem.response.prediction.metrics import area_within_folds, brier, calibration, discrimination, explained
+from neurochem.response.prediction.metrics import area_within_folds, brier, calibration, explained
 from neurochem.response.screening.permutation import orders_within
 from neurochem.solve.threads import one_library_thread
 from neurochem.units import FloatArray
@@ -60,12 +60,15 @@ class Nested:
         Labels, predictions (log-odds, or the outcome), and the mean outcome of the training rows.
     folds : array of int, shape (B, n)
         Which fold left the row out.
+    sites : array of int, shape (n,)
+        Site of each row; people of two sites are not compared.
     """
 
     outcome: FloatArray
     linear: FloatArray
     reference: FloatArray
     folds: np.ndarray
+    sites: np.ndarray
 
     def predicted(self, *, binary: bool) -> FloatArray:
         """Return risks, or the predicted outcome."""
@@ -101,13 +104,13 @@ def nested(
         linear = np.where(test, fitted.linear, linear)
         mean = (outcome * train).sum(axis=1, keepdims=True) / train.sum(axis=1, keepdims=True)
         reference = np.where(test, mean, reference)
-    return Nested(outcome, linear, reference, outer)
+    return Nested(outcome, linear, reference, outer, rows.sites)
 
 
 def headline(found: Nested, *, binary: bool) -> FloatArray:
-    """Return the number that is tested, shape (B,): area under the ROC curve within folds, or out-of-sample R2."""
+    """Return the number that is tested, shape (B,): area under the ROC curve within folds and sites, or R2."""
     if binary:
-        return area_within_folds(found.outcome, found.linear, found.folds)
+        return area_within_folds(found.outcome, found.linear, found.folds, found.sites)
     rows = zip(found.outcome, found.linear, found.reference, strict=True)
     return np.array([explained(y, p, m) for y, p, m in rows])
 
@@ -202,7 +205,7 @@ def optimism(learner: Learner, rows: Rows, count: int, rng: np.random.Generator)
     Harrell, Lee, Mark (1996), Stat Med 15:361.
     """
     everyone = np.ones((1, rows.outcome.size))
-    apparent = _measures(rows.outcome, _whole(learner, rows, everyone, rng)[0], binary=rows.binary)
+    apparent = _measures(rows.outcome, _whole(learner, rows, everyone, rng)[0], rows.sites, binary=rows.binary)
     persons = int(rows.people.max()) + 1
     differences: list[dict[str, float]] = []
     for size in _parts(count, "bootstrap samples"):
@@ -214,6 +217,7 @@ def optimism(learner: Learner, rows: Rows, count: int, rng: np.random.Generator)
         return pd.DataFrame(columns=["measure", "apparent", "optimism", "corrected", "samples"])
     sample = pd.DataFrame(differences)
     # the slope of a model that the penalty has nearly emptied is endless, and a mean of slopes with it
+    # (a sample without two outcomes at one site has no area and is left out of its mean)
     middle = {key: sample[key].median() if key == "calibration slope" else sample[key].mean() for key in apparent}
     table = pd.DataFrame({"measure": list(apparent), "apparent": list(apparent.values())})
     table["optimism"] = [float(middle[key]) for key in apparent]
@@ -227,8 +231,8 @@ def _differences(learner: Learner, rows: Rows, weights: FloatArray, rng: np.rand
     found = []
     for w, predicted in _fitted_samples(learner, rows, weights[np.array(both)], rng):
         twice = np.repeat(np.arange(w.size), w.astype(int))
-        inside = _measures(rows.outcome[twice], predicted[twice], binary=rows.binary)
-        whole = _measures(rows.outcome, predicted, binary=rows.binary)
+        inside = _measures(rows.outcome[twice], predicted[twice], rows.sites[twice], binary=rows.binary)
+        whole = _measures(rows.outcome, predicted, rows.sites, binary=rows.binary)
         found.append({key: inside[key] - whole[key] for key in whole})
     return found
 
@@ -252,12 +256,13 @@ def _whole(learner: Learner, rows: Rows, weights: FloatArray, rng: np.random.Gen
     return learner.run(outcome, weights, inner).linear
 
 
-def _measures(outcome: FloatArray, linear: FloatArray, *, binary: bool) -> dict[str, float]:
+def _measures(outcome: FloatArray, linear: FloatArray, sites: np.ndarray, *, binary: bool) -> dict[str, float]:
     if not binary:
         error = outcome - linear
         return {"R2": explained(outcome, linear, np.full(outcome.shape, outcome.mean())),
                 "MAE": float(np.abs(error).mean()), "RMSE": float(np.sqrt(np.mean(error**2)))}  # fmt: skip
-    return {"AUC": discrimination(outcome, linear).auc, "Brier": brier(outcome, special.expit(linear))[0],
+    area = float(area_within_folds(outcome[None], linear[None], sites[None])[0])
+    return {"AUC": area, "Brier": brier(outcome, special.expit(linear))[0],
             "calibration slope": calibration(outcome, linear).slope}  # fmt: skip
 
 
@@ -307,7 +312,7 @@ def _smaller(learner: Learner, rows: Rows, size: int, repeats: int, rng: np.rand
         linear = np.where(outer == fold, fitted.linear, linear)
         mean = (outcome * train).sum(axis=1, keepdims=True) / train.sum(axis=1, keepdims=True)
         reference = np.where(outer == fold, mean, reference)
-    return Nested(outcome, linear, reference, outer)
+    return Nested(outcome, linear, reference, outer, rows.sites)
 
 
 def _power_law(people: FloatArray, values: FloatArray) -> FloatArray:

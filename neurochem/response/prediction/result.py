@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PLOTS = ("calibration", "decision", "learning", "permutation", "sites")
+WITHIN_SITES = (
+    "The AUC compares people of the same site only, since to tell sites apart that differ in response is no prediction."
+)
 _TABLES = (
     "measures", "comparison", "increment", "sites", "optimism", "learning", "decision", "calibration_curve", "subgroups",
     "out_of_sample",
@@ -44,7 +47,8 @@ class PredictionResult:
     comparison : DataFrame
         The same main measures for no information, for severity, age and sex, and for the model, in the same folds.
     increment : DataFrame
-        What the model adds to severity, age and sex; empty where these are not known or are all there is.
+        What the model adds to severity, age and sex (to no information where that does better); empty where these are not
+        known or are all there is.
     sites : DataFrame
         Performance at every site left out; empty below three sites.
     pooled : RandomEffects or None
@@ -142,6 +146,8 @@ class PredictionResult:
         folds = f"{s.get('repeats', 1)} x {s.get('outer_folds', 0)} folds of people, "
         folds += f"tuned in {s.get('inner_folds', 0)} inner folds"
         lines = [f"Prediction of {self.outcome}, out of sample: {who}; {folds}"]
+        if self.binary and s.get("several_sites"):
+            lines.append(WITHIN_SITES)
         return lines + [measure_line(row, self.unit) for _, row in self.measures.iterrows()]
 
     def _against(self) -> list[str]:
@@ -151,7 +157,7 @@ class PredictionResult:
             lines.append(f"  {row['model']}: " + ", ".join(f"{name} {row[name]:.3f}" for name in main))
         for _, row in self.increment.iterrows():
             if row["measure"] in main:
-                lines.append(f"  added to severity, age and sex: {measure_line(row, '').strip()}")
+                lines.append(f"  added to {row['against']}: {measure_line(row, '').strip()}")
         if len(self.sites):
             lines.append(f"Each of {len(self.sites)} sites left out in turn:")
             names = ["AUC", "Brier"] if self.binary else ["R2", "MAE"]
@@ -194,7 +200,6 @@ class PredictionResult:
         unsure = not main["low95"] > nothing or (self.permutation is not None and self.permutation.p > 0.05)
         if unsure:
             texts.append("that the outcome can be told in advance from these variables at all")
-        # severity, age and sex alone may fall below chance in few people; to be better than that adds nothing
         if len(self.increment) and (unsure or not self.increment.iloc[0]["low95"] > 0.0):
             texts.append("that the markers add anything to severity, age and sex")
         elif self.increment.empty:
