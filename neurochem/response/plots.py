@@ -10,6 +10,7 @@ from neurochem.errors import InputError
 from neurochem.figures import BLACK, BLUE, GREY, VERMILLION, label, new_axes
 from neurochem.response.family import family_frame
 from neurochem.response.model_data import is_binary
+from neurochem.response.sizes import per_sd
 from neurochem.results import FitResult
 from neurochem.units import FloatArray
 
@@ -22,7 +23,7 @@ _STYLE = {"baseline": (BLUE, "o"), "change": (VERMILLION, "s"), "": (BLACK, "o")
 
 
 def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "Axes":
-    """Draw the standardised slope of every association with its 95 % interval.
+    """Draw the slope of every association per SD of its marker, with the 95 % interval.
 
     Parameters
     ----------
@@ -34,7 +35,8 @@ def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "
     Returns
     -------
     Axes
-        One row an association; slopes in their own units, p and adjusted p are written at the right.
+        One row an association, in points of the outcome (or log-odds) per SD of the marker; the same numbers, p and
+        adjusted p are written at the right.
 
     Raises
     ------
@@ -47,6 +49,7 @@ def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "
         msg = f"results hold {', '.join(models) or 'nothing'}; give associations of one kind of outcome"
         raise InputError(msg)
     table = family_frame(results)
+    table[["size", "size_low", "size_high"]] = [per_sd(fit) for fit in results.values()]
     ax = new_axes(10.5, 1.3 + 0.42 * len(table)) if ax is None else ax
     rows = np.arange(len(table))[::-1]
     ax.axvline(0.0, color=GREY, linewidth=0.9, zorder=0)
@@ -64,8 +67,7 @@ def plot_forest(results: Mapping[str, FitResult], ax: "Axes | None" = None) -> "
 
 
 def _draw_intervals(ax: "Axes", part: "pd.DataFrame", rows: FloatArray, shade: str, sign: str) -> None:
-    centre = part["standardised_slope"].to_numpy()
-    low, high = part["std_low95"].to_numpy(), part["std_high95"].to_numpy()
+    centre, low, high = (part[name].to_numpy() for name in ("size", "size_low", "size_high"))
     # an endless interval is drawn as an arrow as long as the widest finite one
     reach = 1.3 * float(np.nanmax(np.abs(np.where(np.isfinite([low, high]), [low, high], np.nan)), initial=1.0))
     ax.hlines(rows, np.maximum(low, -reach), np.minimum(high, reach), color=shade, linewidth=1.8)
@@ -76,7 +78,7 @@ def _draw_intervals(ax: "Axes", part: "pd.DataFrame", rows: FloatArray, shade: s
 
 
 def _row_text(line: "pd.Series") -> str:
-    text = f"{line['slope']:.3g} [{line['low95']:.3g}, {line['high95']:.3g}] {line['unit']}, p {_p(line['p'])}"
+    text = f"{line['size']:.2g} [{line['size_low']:.2g}, {line['size_high']:.2g}], p {_p(line['p'])}"
     return f"{text}, Holm {_p(line['p_holm'])}" if line["family_size"] > 1 else text
 
 
@@ -90,7 +92,10 @@ def _label_forest(ax: "Axes", results: Mapping[str, FitResult], *, binary: bool)
     if binary:
         ax.set_xlabel("log-odds per SD of the marker, 95 % interval")
     else:
-        ax.set_xlabel("SD of the outcome per SD of the marker, 95 % interval")
+        unit = str(next((fit["slope"].unit for fit in results.values() if "slope" in fit), "")).split(
+            " per ", maxsplit=1
+        )[0]
+        ax.set_xlabel(f"{unit or 'outcome'} per SD of the marker, 95 % interval")
     meaning = settings.get("remission_rule", settings.get("outcome_definition", ""))
     ax.set_title(f"{outcome.strip()}: {meaning}" if meaning else outcome, fontsize=10, loc="left")
     ax.spines[["top", "right", "left"]].set_visible(False)

@@ -1,6 +1,6 @@
 """The group level: markers and outcome to a table, a forest plot, text, and the study page."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from neurochem.errors import InputError, LeakageError, MissingFileError
 from neurochem.figures import save_figure
 from neurochem.naming import MARKERS_FILE, write_text
 from neurochem.response.report import OutcomeReport, ReportFigure, headline, outcome_report
+from neurochem.response.report.brief import name_tracers
 from neurochem.response.report.findings import MEANINGS
 from neurochem.results import FitResult, ResultSet
 from neurochem.study.bids import check_dataset
@@ -23,7 +24,7 @@ from neurochem.study.derivatives import (
     write_fits,
     write_table,
 )
-from neurochem.study.index import write_index
+from neurochem.study.index import tracer_names, write_index
 from neurochem.study.participants import check_folders
 from neurochem.study.provenance import command_text, write_provenance
 
@@ -146,6 +147,7 @@ def run_group(bids_dir: str | Path, out_dir: str | Path, *, config: Config) -> G
     notes = (*notes, *refused)
     arms = config.response.arms
     found = outcome_report(cohort, results, arms=(arms[0], arms[1]) if arms else None, prediction=predicted)
+    found = replace(found, brief=name_tracers(found.brief, tracer_names(bids)))
     written = _write(bids, out, config, found, notes)
     if predicted is not None and predicted.card is not None:
         written.append(predicted.card.save(out / GROUP_FOLDER / CARD_FILE))

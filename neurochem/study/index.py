@@ -6,6 +6,7 @@ from typing import Any
 
 from neurochem import qc
 from neurochem.naming import parse_bids_name, write_text
+from neurochem.reading import read_json_object
 from neurochem.study.derivatives import MARKERS_SUFFIX, read_rows
 from neurochem.study.scans import read_scans
 
@@ -42,6 +43,18 @@ def write_index(
         findings=findings,
     )
     return write_text(out_dir / INDEX_FILE, page)
+
+
+def tracer_names(bids_dir: Path) -> tuple[str, ...]:
+    """Return the tracers that the PET sidecars of a dataset name, each once; an empty tuple where none does."""
+    names: set[str] = set()
+    for file in sorted(
+        {*bids_dir.glob("*_pet.json"), *bids_dir.glob("sub-*/**/*_pet.json"), *bids_dir.glob("pet.json")}
+    ):
+        name = str(read_json_object(file).get("TracerName", "")).strip()
+        if name and name != "n/a":
+            names.add(name)
+    return tuple(sorted(names))
 
 
 def list_pages(out_dir: Path) -> list[dict[str, Any]]:

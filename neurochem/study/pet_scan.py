@@ -64,7 +64,7 @@ def quantify_pet(job: ScanJob) -> Quantified:
         results=results,
         markers=[_marker_row(job, fit, name, region) for region, fit in results.items() for name in parameters],
         tables=[*curves.tables, _kinetic_table(job, results, reference, curves.source, entities)],
-        facts=_facts(kinetic, curves, reference),
+        facts={**_tracer(job.scan), **_facts(kinetic, curves, reference)},
         settings={"markers": list(parameters), "segmentation": curves.source, **options},
         entities=entities,
     )
@@ -181,6 +181,16 @@ def _kinetic_row(fit: FitResult) -> dict[str, Any]:
         row[f"{estimate.name}_se"] = float(estimate.stderr)
     row["flags"] = "; ".join(flag.message for flag in fit.flags if flag.severity != "info")
     return row
+
+
+def _tracer(scan: Scan) -> dict[str, str]:
+    """Return the tracer that the scan's sidecar names, if it does."""
+    from neurochem.naming import sidecar_path
+    from neurochem.pet.sidecar import read_sidecar
+
+    file = sidecar_path(scan.path)
+    name = str(read_sidecar(file).get("TracerName", "") if file.is_file() else "").strip()
+    return {"tracer": name} if name and name != "n/a" else {}
 
 
 def _facts(kinetic: Mapping[str, Any], curves: ScanCurves, reference: str | None) -> dict[str, str]:

@@ -22,12 +22,18 @@ def results(tmp_path_factory):
 def test_forest_shows_every_interval_where_it_is(results):
     ax = plot_forest(results)
     drawn = [segment for collection in ax.collections for segment in collection.get_segments()]
-    intervals = [fit["standardised_slope"].interval(0.95) for fit in results.values()]
+    # standardised slope times the SD of the outcome of those analysed, as the table of the page gives it
+    scale = {name: np.std([float(v) for v in fit.settings["rows"]["outcome"]], ddof=1) for name, fit in results.items()}
+    intervals = [
+        tuple(scale[name] * np.array(fit["standardised_slope"].interval(0.95))) for name, fit in results.items()
+    ]
     assert_allclose(sorted((s[0][0], s[1][0]) for s in drawn), sorted(intervals), rtol=1e-12)
     assert [label.get_text().split("  n")[0] for label in ax.get_yticklabels()] == list(results)
-    assert ax.get_xlabel() == "SD of the outcome per SD of the marker, 95 % interval"
+    assert ax.get_xlabel() == "points per SD of the marker, 95 % interval"
     assert ax.get_title(loc="left") == "MADRS change: endpoint minus baseline score, negative = better"
-    assert "points per BPND" in "".join(text.get_text() for text in ax.texts)
+    assert [text.get_text().split(" [")[0] for text in ax.texts] == [
+        f"{scale[name] * fit['standardised_slope'].value:.2g}" for name, fit in results.items()
+    ]
 
 
 def test_forest_draws_into_the_axes_it_is_given(results):

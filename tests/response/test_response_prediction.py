@@ -39,9 +39,9 @@ from neurochem.response.prediction.folds import fold_ids, systematic_subset
 from neurochem.response.prediction.harmonised import HarmonisedRidge
 from neurochem.response.prediction.learners import PipelineLearner, RidgeLearner
 from neurochem.response.prediction.metrics import area_within_folds
-from neurochem.response.prediction.performance import resampled_error
+from neurochem.response.prediction.performance import increments, resampled_error
 from neurochem.response.prediction.pipeline import ridge_pipeline
-from neurochem.response.prediction.resampling import Rows, nested, optimism, permutation_test
+from neurochem.response.prediction.resampling import Nested, Rows, nested, optimism, permutation_test
 from neurochem.response.prediction.ridge import fit_ridge
 
 PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)
@@ -441,7 +441,11 @@ def test_every_model_is_compared_in_the_same_folds(result):
 
 def test_markers_add_nothing_where_the_model_itself_may_be_chance(result):
     row = result.increment.assign(low95=0.2)
-    better = dataclasses.replace(result, increment=row, measures=result.measures.assign(low95=0.55))
+    sure = {
+        "measures": result.measures.assign(low95=0.55),
+        "permutation": dataclasses.replace(result.permutation, p=0.01),
+    }
+    better = dataclasses.replace(result, increment=row, **sure)
     assert not [text for text in better.not_concluded() if "add anything" in text]
     unsure = dataclasses.replace(better, measures=result.measures.assign(low95=0.4))
     assert [text for text in unsure.not_concluded() if "add anything" in text]
@@ -821,3 +825,19 @@ def test_figures_that_cannot_be_drawn_say_why(rng):
     for kind, message in (("learning", "no learning curve"), ("permutation", "no labels"), ("sites", "three sites")):
         with pytest.raises(InputError, match=message):
             found.plot(kind)
+
+
+def test_what_is_added_is_compared_with_chance_where_severity_does_worse():
+    rng = np.random.default_rng(0)
+    y, folds = np.tile([0.0, 1.0], 20), np.arange(40) // 2 % 5
+    score = y + 0.3 * rng.normal(size=40)
+    full = Nested(y[None], score[None], np.full((1, 40), 0.5), folds[None], np.zeros(40, dtype=int))
+    nothing = dataclasses.replace(full, linear=np.zeros((1, 40)))
+    worse = increments(full, dataclasses.replace(full, linear=-score[None]), nothing, binary=True).set_index("measure")
+    assert worse.loc["AUC", "against"] == "no information (severity, age and sex do worse)"
+    assert_allclose(worse.loc["AUC", "value"], roc_auc_score(y, score) - 0.5, atol=0.03)
+    better = increments(full, dataclasses.replace(full, linear=0.5 * score[None]), nothing, binary=True).set_index(
+        "measure"
+    )
+    assert better.loc["AUC", "against"] == "severity, age and sex"
+    assert better.loc["AUC", "value"] == 0.0

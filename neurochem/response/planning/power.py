@@ -214,8 +214,9 @@ def plan_study(  # noqa: PLR0913 - each keyword is one assumption of the plan
     for size in sizes or ():
         if round(size * (1.0 - dropout)) < _FEWEST_ANALYSED:
             least = math.ceil((_FEWEST_ANALYSED - 0.5) / (1.0 - dropout))
-            msg = f"{size} patients leave {round(size * (1.0 - dropout))} to analyse when {100 * dropout:.0f} % are lost; the model "
-            msg += f"needs {_FEWEST_ANALYSED}: plan {least} or more"
+            left = round(size * (1.0 - dropout))
+            msg = f"{size} patients leave {left} to analyse when {100 * dropout:.0f} % are lost; the model needs "
+            msg += f"{_FEWEST_ANALYSED}: plan {least} or more"
             raise InputError(msg)
     if sizes is None:
         quantiles = float(special.ndtri(1.0 - alpha / 2.0) + special.ndtri(0.8))

@@ -188,8 +188,8 @@ def refuse_too_good(value: float, rows: int, rarer: int, *, binary: bool, allow:
         return
     name = "AUC" if binary else "R2"
     text = f"the predictors together tell the outcome ({name} {value:.2f} in people left out), as a score at baseline and its "
-    text += "fall do. Look for parts of the outcome among them and leave these out; if all are known before treatment, say why of "
-    refuse("the outcome in disguise", text + "one of them with allow={name: 'reason'}")
+    text += "fall do. Look for parts of the outcome among them and leave these out; if all are known before treatment, say why "
+    refuse("the outcome in disguise", text + "of one of them with allow={name: 'reason'}")
 
 
 def require_reasons(allow: Mapping[str, str]) -> None:

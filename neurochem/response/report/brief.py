@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neurochem.response.cohort import Cohort
 from neurochem.response.model_data import is_binary
@@ -86,6 +86,14 @@ def brief(cohort: Cohort, fits: Mapping[str, FitResult], moderations: Mapping[st
     )
 
 
+def name_tracers(short: Brief, tracers: Sequence[str]) -> Brief:
+    """Return the answers with the tracers of the study named at the PET markers, which mean nothing without one."""
+    if not tracers:
+        return short
+    named = f"(PET with {' and '.join(tracers)})"
+    return replace(short, glossary=tuple((name, text.replace("(PET)", named)) for name, text in short.glossary))
+
+
 def study_sentence(cohort: Cohort, fit: FitResult) -> str:
     """Return who was studied and what the outcome was, in one sentence."""
     people = cohort.people
@@ -117,7 +125,8 @@ def _associations(fits: Mapping[str, FitResult]) -> list[tuple[str, str]]:
         (SUGGESTIVE, "may well be chance"), (NOT_SHOWN, "no association shown, none excluded"), (UNKNOWN, "no answer"),
     ):  # fmt: skip
         if by_word[word]:
-            lines.append((word, f"{_names(by_word[word])}: {rest}"))
+            named = _directions(by_word[word]) if word == SUGGESTIVE else _names(by_word[word])
+            lines.append((word, f"{named}: {rest}"))
     return lines
 
 
@@ -138,6 +147,13 @@ def _clear_words(row: Mapping[str, str], fit: FitResult) -> str:
 def _names(rows: Sequence[Mapping[str, str]]) -> str:
     names = [row["question"] for row in rows]
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+
+
+def _directions(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return names with the direction in which each was found, those of one direction together."""
+    ways = dict.fromkeys(row["found"] for row in rows[:6])
+    parts = [f"{', '.join(row['question'] for row in rows[:6] if row['found'] == way)} ({way})" for way in ways]
+    return "; ".join(parts) + (f" and {len(rows) - 6} more" if len(rows) > 6 else "")
 
 
 def _moderation(moderations: Mapping[str, FitResult]) -> list[tuple[str, str]]:

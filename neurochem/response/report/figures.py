@@ -73,7 +73,8 @@ def _forest(fits: Mapping[str, FitResult]) -> ReportFigure:
     figure = Figure(figsize=(10.5, 1.3 + 0.42 * len(fits)), layout="constrained")
     plot_forest(fits, figure.add_subplot())
     caption = (
-        "Every association of the family. Left of the line: a higher marker goes with a lower value of the outcome."
+        "Every association of the family, per SD of the marker as in the table above. Left of the line: a higher marker "
+        "goes with a lower value of the outcome."
     )
     alt = f"Forest plot, one row a marker with slope and 95 % interval: {', '.join(fits)}."
     return ReportFigure("forest", figure, caption, alt, family_frame(fits))

@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from neurochem.response.model_data import is_binary
+from neurochem.response.sizes import per_sd
 from neurochem.results import Estimate, FitResult
 
 LEVEL = 0.05
@@ -33,17 +32,6 @@ def certainty(fit: FitResult, estimate: str = "slope") -> str:
     p = fit.diagnostics["p_value"]
     adjusted = fit.diagnostics.get("p_holm", p)
     return CLEAR if adjusted < LEVEL else SUGGESTIVE if p < LEVEL else NOT_SHOWN
-
-
-def per_sd(fit: FitResult) -> tuple[float, float, float]:
-    """Return the slope and its 95 % interval per SD of the marker: in points of the outcome, or as log-odds."""
-    standard = fit.estimates.get("standardised_slope")
-    if fit.failed or standard is None:
-        return math.nan, math.nan, math.nan
-    outcome = np.asarray([float(value) for value in fit.settings["rows"]["outcome"]])
-    scale = 1.0 if is_binary(fit) else float(np.std(outcome, ddof=1))
-    low, high = standard.interval()
-    return scale * standard.value, scale * low, scale * high
 
 
 def finding_rows(fits: Mapping[str, FitResult]) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from neurochem.response.prediction.card import NOT_FOR_CARE
-from neurochem.response.prediction.result import PLOTS, PredictionResult
+from neurochem.response.prediction.result import PLOTS, WITHIN_SITES, PredictionResult
 from neurochem.response.report.figures import ReportFigure
 from neurochem.response.report.findings import CLEAR, LEVEL, NOT_SHOWN, SUGGESTIVE
 
@@ -109,6 +109,8 @@ def _lines(result: PredictionResult, main: str) -> list[str]:
             f"reached the {test.observed:.2f} of the true outcomes or more: p = ({reached} + 1) / "
             f"({size} + 1) = {test.p:.3g}."
         )
+    if result.binary and s.get("several_sites"):
+        lines.append(WITHIN_SITES)
     told = [flag for flag in result.flags if flag.name != "below_riley"]
     return [*lines, *(f"{flag.message[0].upper()}{flag.message[1:]}." for flag in told), NOT_FOR_CARE]
 
@@ -116,7 +118,8 @@ def _lines(result: PredictionResult, main: str) -> list[str]:
 def _tables(result: PredictionResult) -> list[tuple[str, pd.DataFrame]]:
     found = [
         ("In people left out", result.measures), ("Against simpler models, in the same people", result.comparison),
-        ("Added to severity, age and sex", result.increment), ("Each site left out", result.sites),
+        ("Added to severity, age and sex, or to no information where that does better", result.increment),
+        ("Each site left out", result.sites),
         ("By sex and age, in people left out", result.subgroups),
         ("In the people who made the model (flattering; no prediction)", result.optimism),
     ]  # fmt: skip
