@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurochem.errors import FileFormatError, InputError
 from neurochem.mrs.converted import Converted, count_transients
 
@@ -46,7 +48,8 @@ def twix(paths: Sequence[Path], part: str | None) -> Converted:
     for kind in wanted:
         overrides = {"dims": (None, None, None), "tags": (None, None, None)}
         made, labels = process_twix(found, "", f"{kind}.dat", kind, overrides, quiet=True, verbose=False)
-        images += [_echo_times_added(image, found.hdr) for image in made]
+        before = _before_echo(found[kind])
+        images += [_before_echo_noted(_echo_times_added(image, found.hdr), before) for image in made]
         names += labels
     if part is not None and not any(part.casefold() in name.casefold() for name in names):
         msg = f"{path}: no part '{part}'; it holds {', '.join(dict.fromkeys([*names, *kinds]))}. Give one of these as part=..."
@@ -82,6 +85,29 @@ def _echo_times_added(image: Any, header: Any) -> Any:
         parts.append(float(header["Phoenix"][("alTE", str(len(parts)))]))
     if "slaser" in name and len(parts) > 1 and parts[0] > 0.0:
         image.add_hdr_field("EchoTime", 1e-6 * sum(parts))
+    return image
+
+
+def _before_echo(readouts: Any) -> list[int]:
+    """Return the numbers that may be that of the points before the echo: each sequence keeps it in a place of its own.
+
+    Product sequences: first free parameter; work in progress: cut-off; CMRR: fifth parameter of the reconstruction (as the
+    reader of FID-A has it).  Whether one is right is for the data to say.
+    """
+    places = ((readouts.freeParam, 0), (readouts.cutOff, 0), (readouts.iceParam, 4))
+    found: list[int] = []
+    for values, column in places:
+        table = np.atleast_2d(np.asarray(values, dtype=float))
+        same = set(table[:, column].tolist()) if column < table.shape[1] else set()
+        found += [int(value) for value in same if len(same) == 1 and value > 0 and int(value) not in found]
+    return found
+
+
+def _before_echo_noted(image: Any, counts: list[int]) -> Any:
+    if counts:
+        image.add_hdr_field(
+            "PointsBeforeEcho", counts, doc="points before the top of the echo: candidates of the header"
+        )
     return image
 
 

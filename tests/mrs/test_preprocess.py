@@ -23,7 +23,8 @@ def scans(basis):
 
 def test_one_fid_passes_and_every_step_is_recorded(scans):
     clean = mrs.preprocess(*scans[:1], water=scans[1])
-    order = ["conjugate", "combine_coils", "align", "reject_outliers", "average", "eddy_currents", "align_edits"]
+    order = ["conjugate", "combine_coils", "align", "reject_outliers", "average", "cut_to_echo", "eddy_currents"]
+    order += ["align_edits"]
     assert [step.name for step in clean.steps] == order
     assert all(step.what for step in clean.steps)
     assert clean.spectrum.echo_time_s == 0.03

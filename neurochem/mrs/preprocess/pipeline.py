@@ -36,7 +36,7 @@ _SAME_FIELD = 0.01
 # The order of Near 2021 (NMR Biomed 34:e4257), but for outliers, which are judged once transients are aligned.  Residual
 # water is left to the fit, which models its tail without touching the metabolites; "remove_water" is there.
 DEFAULT_STEPS: tuple[StepRequest, ...] = (
-    "conjugate", "combine_coils", "align", "reject_outliers", "average", "eddy_currents", "align_edits",
+    "conjugate", "combine_coils", "align", "reject_outliers", "average", "cut_to_echo", "eddy_currents", "align_edits",
 )  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def preprocess(
         Unsuppressed water of the same voxel with the same receiver gain.
     steps : sequence, optional
         Steps in order, each a name or (name, {option: value}); by default conjugate (where mirrored), combine_coils, align,
-        reject_outliers, average, eddy_currents, align_edits.  `STEPS.names()` lists all.  "remove_water" subtracts residual
+        reject_outliers, average, cut_to_echo (where header and phases say so), eddy_currents, align_edits.  `STEPS.names()` lists all.  "remove_water" subtracts residual
         water by HSVD: it biases small metabolites, and the fit models the tail of water itself.
 
     Returns

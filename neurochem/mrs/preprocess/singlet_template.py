@@ -96,6 +96,28 @@ def match_singlets(
     return SingletMatch(-shift / data.larmor_mhz, phase, agreement, prominence)
 
 
+def singlet_amplitude(fid: ComplexArray, data: Acquisition, name: str, shift_ppm: float) -> complex:
+    """Return the complex amplitude of one singlet of a FID, relative to its height in the template.
+
+    Parameters
+    ----------
+    fid : complex array, shape (n_points,)
+        One averaged FID.
+    data : Acquisition
+        What it belongs to.
+    name : str
+        Of `SINGLETS`.
+    shift_ppm : float
+        How far the singlets lie above where they should be (`match_singlets`).
+    """
+    time_s = np.arange(fid.size) * data.dwell_s
+    back = np.exp(2j * np.pi * shift_ppm * data.larmor_mhz * time_s)
+    bands = (_around(name),)
+    part = _limited(compared((fid * back)[None, :], data), data, bands)[0]
+    template = _limited(compared(_template((name,), data, fid.size)[None, :], data)[0], data, bands)
+    return complex(np.vdot(template, part) / np.vdot(template, template).real)
+
+
 def _around(name: str) -> tuple[float, float]:
     """Return the surroundings of a singlet, without the multiplets beside it."""
     return SINGLETS[name][0] - _NEAR_PPM, SINGLETS[name][0] + _NEAR_PPM
