@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from neurochem.errors import InputError, LeakageError
 from neurochem.response.harmonize import ComBat
-from neurochem.response.prediction import leakage, predict
+from neurochem.response.prediction import leakage, predict, validate_external
 
 SELECTION = "leakage: selection before splitting"
 SCALING = "leakage: scaling or imputation before splitting"
@@ -209,3 +209,28 @@ def test_noise_at_sites_that_differ_is_not_predicted():
         areas.append(run(frame, y, rng, sites=site.astype(str), repeats=2)["AUC"])
     # 20 cohorts: Monte Carlo error 0.017
     assert abs(np.mean(areas) - 0.5) < 0.05
+
+
+# a copy of the training rows as "another study"
+@pytest.mark.parametrize("copy", [lambda t: t + 1e-7, lambda t: t.round(3), lambda t: t.astype("float32")])
+def test_training_rows_that_were_rounded_on_the_way_are_known(rng, y, copy):
+    table = pd.DataFrame(rng.normal(1.5, 0.3, (80, 4)), columns=list("abcd"))
+    card = run(table, y, rng).card
+    with pytest.raises(InputError, match=r"leakage: \d+ of 80 rows trained this model"):
+        validate_external(card, copy(table), y)
+    assert validate_external(card, table + 0.01 * rng.normal(size=table.shape), y).n == 80
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome", "message"),
+    [
+        (lambda t: t.to_numpy(), lambda y: y, "are a ndarray; give a DataFrame"),
+        (lambda t: t.assign(bp1=np.inf), lambda y: y, "'bp1' holds text .* or an infinite value"),
+        (lambda t: t.assign(bp1="high"), lambda y: y, "'bp1' holds text"),
+        (lambda t: t, lambda y: np.where(y == 1, "yes", "no"), "outcome holds text"),
+    ],
+)
+def test_new_patients_that_cannot_be_judged_are_refused_in_words(rng, table, y, change, outcome, message):
+    card = run(table, y, rng).card
+    with pytest.raises(InputError, match=message):
+        validate_external(card, change(table + 1.0), outcome(y))

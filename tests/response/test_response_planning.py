@@ -197,3 +197,24 @@ def test_power_is_that_of_studies_drawn_one_at_a_time(question, effect, reliabil
     other = brute_force(question, effect, reliability, n, 1000, np.random.default_rng(13))
     # three standard errors of the difference of two shares near 0.6, of 1,000 and 4,000
     assert_allclose(plan.table["power"].iloc[0], other, atol=3.0 * math.sqrt(0.24 * (1 / 1000 + 1 / 4000)))
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (
+            {"effect": -3.0, "sizes": [2]},
+            "2 patients leave 2 to analyse when 15 % are lost; the model needs 8: plan 9 or more",
+        ),
+        ({"effect": 3.0, "sizes": [40, 8]}, "8 patients leave 7 to analyse"),
+        ({"effect": 1e-9}, "an effect of 1e-09 points takes about .* patients, which no study has"),
+    ],
+)
+def test_studies_that_cannot_be_are_refused(rng, choices, message):
+    with pytest.raises(InputError, match=message):
+        plan_study("moderation", rng=rng, **choices)
+
+
+def test_what_is_analysed_is_what_is_left(rng):
+    table = plan_study("association", effect=2.0, sizes=[9, 20], simulations=50, rng=rng).table
+    assert table["analysed"].tolist() == [8, 17]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.response.planning.assumptions import TrialAssumption
 from neurochem.units import FloatArray
@@ -22,8 +23,10 @@ _GRID = (0.08, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
 _SMALLEST = 16
 # Five coefficients and a few people to tell their error from.
 _FEWEST_ANALYSED = 8
+_MOST_PATIENTS = 1e5
 
 
+@checked_arguments
 def patients_for_correlation(
     r: float, *, power: float = 0.8, alpha: float = 0.05, reliability: float = 1.0, covariates: int = 0
 ) -> int:
@@ -152,6 +155,7 @@ class StudyPlan:
         return ax
 
 
+@checked_arguments
 def plan_study(  # noqa: PLR0913 - each keyword is one assumption of the plan
     question: str = "moderation",
     *,
@@ -221,6 +225,9 @@ def plan_study(  # noqa: PLR0913 - each keyword is one assumption of the plan
     if sizes is None:
         quantiles = float(special.ndtri(1.0 - alpha / 2.0) + special.ndtri(0.8))
         base = (1.0 if question == "association" else 4.0) * (quantiles * spread / effect) ** 2 / share
+        if base > _MOST_PATIENTS:
+            msg = f"an effect of {effect:g} points takes about {base:.1e} patients, which no study has; give a larger effect, or sizes"
+            raise InputError(msg)
         sizes = [max(_SMALLEST, 2 * round(0.5 * base * factor / (1.0 - dropout))) for factor in _GRID]
     rows = [
         _size(int(n), question, effect, share, spread, dropout, alpha, simulations, prognostic, rng)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.cohort import Cohort
 from neurochem.response.planning.assumptions import MARKERS, MarkerAssumption, TrialAssumption
@@ -54,6 +55,7 @@ class _People:
     randomized: bool
 
 
+@checked_arguments
 def simulate_cohort(  # noqa: PLR0913 - each keyword is one assumption of the study
     rng: np.random.Generator,
     *,

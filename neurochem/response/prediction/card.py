@@ -20,7 +20,8 @@ from neurochem.units import FloatArray
 _NAME, _VERSION = "neurochem-model", 1
 _FORMAT = f"{_NAME}-{_VERSION}"
 NOT_FOR_CARE = "Not a medical device. Not tested for decisions about the care of any person."
-_DIGITS = 9
+# A copy of the training rows that was rounded or converted on the way is still known by most of its rows.
+_DIGITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,19 @@ class ModelCard:
         UnknownNameError
             If a column is not in the table, or a text is a level that training did not have.
         """
+        if not isinstance(table, pd.DataFrame):
+            msg = f"the new patients are a {type(table).__name__}; give a DataFrame with the columns {', '.join(self.columns)}"
+            raise InputError(msg)
         for name in self.columns:
             if name not in table.columns:
                 raise unknown_name(name, map(str, table.columns), kind="predictor of the model in the table")
         raw = table[list(self.columns)].reset_index(drop=True)
         coded, _ = encode_predictors(raw, self.levels)
+        for name in self.predictors:
+            if name not in coded.columns or np.isinf(coded[name].to_numpy(dtype=float)).any():
+                msg = f"predictor '{name}' holds text where training had numbers, or an infinite value; give numbers, NaN where "
+                msg += "one is missing"
+                raise InputError(msg)
         return coded[list(self.predictors)]
 
     def linear(self, table: pd.DataFrame) -> FloatArray:

@@ -100,7 +100,11 @@ def validate_external(card: ModelCard, table: pd.DataFrame, outcome: ArrayLike) 
     UnknownNameError
         If a predictor is not in the table.
     """
-    y = np.asarray(outcome, dtype=float)
+    try:
+        y = np.asarray(outcome, dtype=float)
+    except (TypeError, ValueError):
+        msg = "outcome holds text; give numbers, or 0 and 1 for a yes-or-no outcome"
+        raise InputError(msg) from None
     if y.shape != (len(table),) or not np.isfinite(y).all():
         msg = f"outcome has shape {y.shape} for {len(table)} patients; give one known outcome each"
         raise InputError(msg)
