@@ -226,7 +226,7 @@ def plan_study(  # noqa: PLR0913 - each keyword is one assumption of the plan
         quantiles = float(special.ndtri(1.0 - alpha / 2.0) + special.ndtri(0.8))
         base = (1.0 if question == "association" else 4.0) * (quantiles * spread / effect) ** 2 / share
         if base > _MOST_PATIENTS:
-            msg = f"an effect of {effect:g} points takes about {base:.1e} patients, which no study has; give a larger effect, or sizes"
+            msg = f"an effect of {effect:g} points takes about {base:.1e} patients, which no study has; give a larger effect"
             raise InputError(msg)
         sizes = [max(_SMALLEST, 2 * round(0.5 * base * factor / (1.0 - dropout))) for factor in _GRID]
     rows = [
