@@ -29,11 +29,9 @@ def mega_basis(difference="half"):
 
 @lru_cache(maxsize=1)
 def slaser_basis():
-    """Return MEGA-sLASER's basis; one refocusing pulse between the editing pulses, so that what they turn creatine by cancels."""
     return mrs.simulate_basis(
-        "mega-slaser", echo_time_s=0.068, echo_times_s=(0.0034, 0.0034, 0.034, 0.0272), edit_times_s=(0.0136, 0.0476),
-        larmor_mhz=LARMOR_MHZ, dwell_s=DWELL_S, points=POINTS, metabolites=METABOLITES,
-        editing=mrs.pulse("gaussian", duration_s=0.012),
+        "mega-slaser", echo_time_s=0.068, larmor_mhz=LARMOR_MHZ, dwell_s=DWELL_S, points=POINTS, metabolites=METABOLITES,
+        editing=mrs.pulse("gaussian", duration_s=0.014),
     )  # fmt: skip
 
 
