@@ -256,6 +256,7 @@ def _left_out(names: Sequence[str]) -> tuple[Flag, ...]:
     )
 
 
+@checked_arguments
 def analysis_rows(fit: FitResult) -> pd.DataFrame:
     """Return the rows that a fit used: participant_id, outcome, marker, marker_se and the covariates.
 
@@ -271,6 +272,7 @@ def analysis_rows(fit: FitResult) -> pd.DataFrame:
     return table
 
 
+@checked_arguments
 def coefficient_table(fit: FitResult) -> pd.DataFrame:
     """Return one row a coefficient: term, estimate, stderr, unit, t, p, low95, high95.
 

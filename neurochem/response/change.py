@@ -114,8 +114,9 @@ def reliable_change_index(first: ArrayLike, second: ArrayLike, *, baseline_sd: f
     if not (baseline_sd > 0.0 and 0.0 <= reliability < 1.0):
         msg = f"baseline_sd is {baseline_sd:g} and reliability {reliability:g}; give an SD above 0 and 0 <= r < 1"
         raise InputError(msg)
-    difference = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
-    return difference / (baseline_sd * np.sqrt(2.0 * (1.0 - reliability)))
+    w0, w1 = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    check_same_length("reliable change index", first=w0, second=w1)
+    return (w1 - w0) / (baseline_sd * np.sqrt(2.0 * (1.0 - reliability)))
 
 
 def _aligned(first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se: ArrayLike) -> tuple[FloatArray, ...]:
@@ -125,7 +126,11 @@ def _aligned(first: ArrayLike, second: ArrayLike, first_se: ArrayLike, second_se
     check_same_length("change of a marker", **dict(zip(names, arrays, strict=True)))
     for name, errors in zip(names[2:], arrays[2:], strict=True):
         if (errors < 0.0).any():
-            msg = f"{name} holds {errors.min():g}; a standard error is not negative, write NaN if it is unknown"
+            msg = f"{name} holds {np.nanmin(errors):g}; a standard error is not negative, write NaN if it is unknown"
+            raise InputError(msg)
+    for name, values in zip(names[:2], arrays[:2], strict=True):
+        if np.isinf(values).any():
+            msg = f"{name} holds an infinite value; write NaN where a scan has none"
             raise InputError(msg)
     return tuple(arrays)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from neurochem.arguments import checked_arguments
 from neurochem.response.model_data import is_binary
 from neurochem.response.outcomes import OUTCOME_TYPES
 from neurochem.results import Estimate, FitResult
@@ -19,6 +20,7 @@ _METHODS = {
 _NOTES = ("flagged_scans_kept", "flagged_scans_dropped", "influential_person", "firth", "imputed")
 
 
+@checked_arguments
 def describe(fit: FitResult) -> str:
     """Return what a fit of `associate` or `regress` says, and what it does not.
 

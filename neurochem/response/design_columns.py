@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import argument_error, is_numeric_array
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.covariates import encode_covariates
 from neurochem.response.model_data import SLOPE
 from neurochem.results import Estimate
 from neurochem.units import FloatArray
+
+# Beyond this the squares of numbers, and products of these, are no longer numbers.
+_LARGEST = 1e75
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +63,7 @@ def columns_of(marker: ArrayLike | None, covariates: pd.DataFrame | dict[str, Ar
         row, column = np.argwhere(~np.isfinite(matrix))[0]
         msg = f"{names[column]}[{row}] is {matrix[row, column]:g}; leave out rows with a missing value first"
         raise InputError(msg)
+    _check_size(matrix, "the design")
     means, scale = matrix.mean(axis=0), matrix.std(axis=0)
     if (scale == 0.0).any():
         name = names[int(np.argmin(scale))]
@@ -73,8 +78,10 @@ def as_vector(values: ArrayLike, name: str, size: int | None = None) -> FloatArr
     Raises
     ------
     InputError
-        If a number is missing or the length is another.
+        If a number is missing or too large to be squared, or the length is another.
     """
+    if not is_numeric_array(values):
+        raise argument_error(values, name, "an array of numbers")
     vector = np.asarray(values, dtype=float)
     if vector.ndim != 1 or (size is not None and vector.size != size):
         msg = f"{name} has shape {vector.shape}; give {'one number a row' if size is None else f'{size} numbers'}"
@@ -83,7 +90,16 @@ def as_vector(values: ArrayLike, name: str, size: int | None = None) -> FloatArr
         index = int(np.flatnonzero(~np.isfinite(vector))[0])
         msg = f"{name}[{index}] is {vector[index]:g}; leave out rows with a missing value first"
         raise InputError(msg)
+    _check_size(vector, name)
     return vector
+
+
+def _check_size(vector: FloatArray, name: str) -> None:
+    """Refuse numbers whose squares leave the range of floating point; no unit of the field needs them."""
+    largest = float(np.abs(vector).max(initial=0.0))
+    if largest > _LARGEST or 0.0 < largest < 1.0 / _LARGEST:
+        msg = f"{name} holds {largest:g}; it must lie between {1.0 / _LARGEST:g} and {_LARGEST:g}: choose another unit"
+        raise InputError(msg)
 
 
 def log_estimates(columns: Columns, values: FloatArray, errors: FloatArray, unit: str) -> dict[str, Estimate]:

@@ -185,6 +185,7 @@ def _with_family(fits: Mapping[str, FitResult]) -> ResultSet:
     )
 
 
+@checked_arguments
 def family_frame(results: Mapping[str, FitResult]) -> pd.DataFrame:
     """Return one row an association, with p values as they are and adjusted for the family.
 

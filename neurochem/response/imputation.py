@@ -1,12 +1,12 @@
 """Multiple imputation by chained equations: several completed copies of a table, each as likely as the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from neurochem.arguments import checked_arguments
+from neurochem.arguments import argument_error, checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.units import FloatArray
 
@@ -14,6 +14,7 @@ from neurochem.units import FloatArray
 _PRIOR_SD = 2.5
 _RIDGE = 1e-8
 _NEWTON_STEPS = 50
+_LARGEST = 1e75  # what is larger cannot be squared
 
 
 @checked_arguments
@@ -97,6 +98,7 @@ class _Column:
         self.name = name
         self.missing = cells.isna().to_numpy(dtype=bool)
         known = cells.loc[~self.missing]
+        _check_cells(name, known)
         numeric = pd.api.types.is_numeric_dtype(cells) or bool(len(known) and known.map(_is_number).all())
         binary = numeric and set(known.astype(float)) <= {0.0, 1.0}
         self.levels: list[object] | None = None
@@ -141,6 +143,16 @@ class _Column:
     def cells(self, values: FloatArray) -> FloatArray | list[object]:
         """Return numbers, or the levels that codes stand for."""
         return values if self.levels is None else [self.levels[int(code)] for code in values]
+
+
+def _check_cells(name: str, known: pd.Series) -> None:
+    """Refuse what is neither a finite number nor the name of a level."""
+    for place, cell in known.items():
+        if isinstance(cell, complex | np.complexfloating) or not isinstance(cell, Hashable):
+            raise argument_error(cell, f"column '{name}', row {place}", "a number, or the name of a level")
+        if _is_number(cell) and not abs(float(cell)) < _LARGEST:  # type: ignore[arg-type] # _is_number says it is one
+            msg = f"column '{name}', row {place} is {cell}; write NaN where a value is missing"
+            raise InputError(msg)
 
 
 def _is_number(cell: object) -> bool:

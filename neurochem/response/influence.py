@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.model_data import SLOPE, ModelData
@@ -81,6 +82,7 @@ def _note(data: ModelData, size: FloatArray) -> tuple[Flag, ...]:
     return (Flag("influential_person", message, "info", SLOPE),)
 
 
+@checked_arguments
 def influence(fit: FitResult) -> pd.DataFrame:
     """Return how much each person moves the slope.
 

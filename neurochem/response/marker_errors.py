@@ -30,7 +30,17 @@ def stderr_from_crlb(value: ArrayLike, crlb_percent: ArrayLike) -> FloatArray:
     >>> print(f"{float(stderr_from_crlb(1.8, 12.0)):.4f}")
     0.2160
     """
-    return np.asarray(np.asarray(crlb_percent, dtype=float) / 100.0 * np.abs(np.asarray(value, dtype=float)))
+    concentration, percent = np.asarray(value, dtype=float), np.asarray(crlb_percent, dtype=float)
+    check_same_length("stderr from CRLB", value=concentration, crlb_percent=percent)
+    _check_errors(percent, "crlb_percent")
+    return np.asarray(percent / 100.0 * np.abs(concentration))
+
+
+def _check_errors(values: FloatArray, name: str) -> None:
+    """Refuse what no standard error or bound can be: below zero, or the code of a missing value."""
+    if (values < 0.0).any():
+        msg = f"{name} holds {np.nanmin(values):g}; an error is not negative, write NaN where it is not known"
+        raise InputError(msg)
 
 
 @checked_arguments
@@ -52,7 +62,8 @@ def ratio_of_markers(
     -------
     ratio, se : array, shape (n,)
         a / b, and |a / b| sqrt((se_a / a)^2 + (se_b / b)^2 - 2 rho se_a se_b / (a b)), in a form that a numerator of zero
-        does not spoil. NaN where the denominator is zero. The delta method: too small when se_b is not small beside b.
+        does not spoil. NaN where the denominator is zero, or a value or error endless. The delta method: too small when
+        se_b is not small beside b.
 
     Examples
     --------
@@ -62,9 +73,16 @@ def ratio_of_markers(
     """
     a, b, sa, sb = (np.asarray(item, dtype=float) for item in (first, second, first_se, second_se))
     check_same_length("ratio of markers", first=a, second=b, first_se=sa, second_se=sb)
+    for name, errors in (("first_se", sa), ("second_se", sb)):
+        _check_errors(errors, name)
+    shared = np.asarray(correlation, dtype=float)
+    if not (np.abs(np.nan_to_num(shared)) <= 1.0).all():
+        msg = f"correlation holds {shared.flat[int(np.argmax(np.abs(shared)))]:g}; it lies between -1 and 1"
+        raise InputError(msg)
+    a, b, sa, sb = (np.where(np.isinf(item), np.nan, item) for item in (a, b, sa, sb))
     base = np.where(b == 0.0, np.nan, b)
     ratio = a / base
-    variance = sa**2 + (ratio * sb) ** 2 - 2.0 * np.asarray(correlation, dtype=float) * ratio * sa * sb
+    variance = sa**2 + (ratio * sb) ** 2 - 2.0 * shared * ratio * sa * sb
     return np.asarray(ratio), np.asarray(np.sqrt(np.maximum(variance, 0.0)) / np.abs(base))
 
 
@@ -84,7 +102,7 @@ def scan_stderr(fit_se: ArrayLike, day_sd: float, *, scale: float = 1.0) -> Floa
     Raises
     ------
     InputError
-        If day_sd or scale is negative.
+        If day_sd, scale or a standard error is negative.
 
     Examples
     --------
@@ -94,7 +112,9 @@ def scan_stderr(fit_se: ArrayLike, day_sd: float, *, scale: float = 1.0) -> Floa
     if not (day_sd >= 0.0 and scale >= 0.0):
         msg = f"day_sd is {day_sd:g} and scale {scale:g}; both are zero or more"
         raise InputError(msg)
-    return np.asarray(np.hypot(scale * np.asarray(fit_se, dtype=float), day_sd))
+    errors = np.asarray(fit_se, dtype=float)
+    _check_errors(errors, "fit_se")
+    return np.asarray(np.hypot(scale * errors, day_sd))
 
 
 @checked_arguments

@@ -144,6 +144,7 @@ def _pooled(values: FloatArray, variances: FloatArray, dof: float) -> _Pooled:
     return _Pooled(float(values.mean()), float(variances.mean()), float(values.var(ddof=1)), values.size, dof)
 
 
+@checked_arguments
 def pool_imputations(fits: Sequence[FitResult]) -> FitResult:
     """Pool the fits of one model to several completed data sets.
 

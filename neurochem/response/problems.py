@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from neurochem.errors import CohortError
 
 _LINES_SHOWN = 50
+_OF_A_KIND = 3  # shown of one rule, file and column, where problems are many
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +54,34 @@ def cohort_error(problems: Sequence[Problem]) -> CohortError:
     """Return one error that tells every problem.
 
     The first line of its message is complete by itself (place, field, remedy) and counts the problems; the others
-    follow, one a line. `error.problems` holds them as a tuple.
+    follow, one a line; beyond fifty, three of each kind and how many more there are. `error.problems` holds them all.
     """
     first, *others = problems
     count = f" (problem 1 of {len(problems)} problems)" if others else ""
-    lines = [f"{first}{count}", *(str(problem) for problem in others[: _LINES_SHOWN - 1])]
-    if len(problems) > _LINES_SHOWN:
-        lines.append(f"... and {len(problems) - _LINES_SHOWN} more")
-    error = CohortError("\n".join(lines))
+    error = CohortError("\n".join([f"{first}{count}", *_lines(problems)[1:]]))
     vars(error)["problems"] = tuple(problems)
     return error
+
+
+def _lines(problems: Sequence[Problem]) -> list[str]:
+    """Return one line a problem, where there are many only the first of each kind, so that none hides the others."""
+    if len(problems) <= _LINES_SHOWN:
+        return [str(problem) for problem in problems]
+    kinds: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        kinds.setdefault((problem.rule, problem.file, problem.column), []).append(problem)
+    lines = []
+    for some in kinds.values():
+        lines += [str(problem) for problem in some[:_OF_A_KIND]]
+        if len(some) > _OF_A_KIND:
+            last = some[-1]
+            place = last.file if last.line is None else f"{last.file} line {last.line}"
+            lines.append(f"... and {len(some) - _OF_A_KIND} more like it, the last at {place}")
+    if len(lines) > _LINES_SHOWN:
+        lines[_LINES_SHOWN:] = [
+            f"... and {len(lines) - _LINES_SHOWN} more lines; error.problems holds all {len(problems)}"
+        ]
+    return lines
 
 
 def listed(items: Iterable[object], limit: int = 8) -> str:

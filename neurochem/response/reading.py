@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import MissingFileError
 from neurochem.naming import MARKERS_FILE, sidecar_path
 from neurochem.response.cohort import Cohort
-from neurochem.response.problems import Problem
+from neurochem.response.problems import Problem, listed
 from neurochem.response.scales import SCALES, Scale
 from neurochem.response.tables import FILE, LINE, join_tables, read_sidecar, read_table, read_tables
 from neurochem.response.validation import (
@@ -26,6 +27,7 @@ from neurochem.response.validation import (
 _SESSION_KEYS = ["participant_id", "session_id"]
 
 
+@checked_arguments
 def read_cohort(
     bids_dir: str | Path,
     out_dir: str | Path,
@@ -189,7 +191,10 @@ def _read_scores(bids: Path, scales: Mapping[str, Scale], problems: list[Problem
         parts.append(read_table(path, name, SCORE_COLUMNS, problems).assign(scale=path.stem))
     if not parts:
         remedy = f"write phenotype/<scale>.tsv with columns {', '.join(SCORE_COLUMNS)}"
-        problems.append(Problem("no_scores", "phenotype", None, "score", "", "no file of a known scale", remedy))
+        there = listed(path.name for path in sorted((bids / "phenotype").glob("*.tsv")))
+        message = "no file of a known scale"
+        message += f" (there: {there}; known: {', '.join(SCALES.names())})" if there else ""
+        problems.append(Problem("no_scores", "phenotype", None, "score", "", message, remedy))
         return pd.DataFrame(columns=[*SCORE_COLUMNS, "scale", FILE, LINE], dtype=object)
     return pd.concat(parts, ignore_index=True)
 

@@ -29,6 +29,7 @@ ROBUST = ("HC3", "classical", "cluster")
 # extrapolation, and none, which leaves the slope attenuated.
 ERROR_MODELS = ("ml", "reml", "rc", "simex", "none")
 PENALTIES = ("none", "firth", "auto")
+_LARGEST = 1e75
 CovariateInput = pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None
 
 
@@ -150,7 +151,7 @@ def regress(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     y, x = as_vector(outcome, "outcome"), as_vector(marker, "marker")
     noise = np.full(x.shape, np.nan) if stderr is None else np.asarray(stderr, dtype=float)
     table = _covariate_table(covariates, x.size)
-    groups = () if clusters is None else tuple(str(name) for name in np.asarray(clusters).ravel())
+    groups = _cluster_names(clusters)
     sizes = [("marker", x.size), ("stderr", noise.size), ("covariates", len(table))]
     for name, size in [*sizes, *([("clusters", len(groups))] if groups else [])]:
         if size != y.size:
@@ -179,6 +180,12 @@ def fit_model(
         msg = f"robust is 'cluster' and there are {len(set(data.clusters))} clusters; give at least two with clusters="
         raise InputError(msg)
     error = inference.error if any_error_known(data) else "none"
+    if inference.error != "none" and np.isinf(data.stderr).any() and not np.isfinite(data.stderr).any():
+        msg = (
+            "every standard error that is known is infinite: no scan says anything of its marker; give finite ones, or "
+        )
+        msg += "error='none' for a slope that is not corrected"
+        raise InputError(msg)
     record = {
         "error": error,
         "error_asked_for": inference.error,
@@ -209,8 +216,23 @@ def _uncorrected(data: ModelData, labels: Labels, inference: Inference, record: 
     return fit_firth(data, labels, settings=record) if weak and inference.penalty == "auto" else fit
 
 
+def _cluster_names(clusters: ArrayLike | None) -> tuple[str, ...]:
+    names = () if clusters is None else tuple(np.asarray(clusters).ravel())
+    for index, name in enumerate(names):
+        if pd.isna(name):
+            msg = f"clusters[{index}] is missing; people without a cluster cannot share one, leave them out or name theirs"
+            raise InputError(msg)
+    return tuple(str(name) for name in names)
+
+
 def check_stderr(values: FloatArray, name: str) -> None:
-    """Refuse a negative standard error."""
+    """Refuse a standard error that is negative, or finite and too large to be squared."""
+    if (np.isfinite(values) & (values > _LARGEST)).any():
+        index = int(np.flatnonzero(np.isfinite(values) & (values > _LARGEST))[0])
+        msg = (
+            f"{name}[{index}] is {values[index]:g}; write inf for a scan that says nothing, NaN if its error is unknown"
+        )
+        raise InputError(msg)
     if (values < 0).any():
         index = int(np.flatnonzero(values < 0)[0])
         msg = f"{name}[{index}] is {values[index]:g}; a standard error is not negative, write NaN if it is unknown"
@@ -252,10 +274,22 @@ def with_noisy_covariates(
     noise = np.zeros((people, size, size))
     noise[:, 0, 0] = np.nan_to_num(data.stderr**2) if np.isnan(data.stderr).all() else data.stderr**2
     for index, (name, values) in enumerate(stderr.items()):
-        errors = np.broadcast_to(np.asarray(values, dtype=float), (people,))
+        errors = _error_of_each(values, name, people)
         check_stderr(errors, f"covariate_stderr['{name}']")
         noise[:, index + 1, index + 1] = errors**2
     return replace(data, error_covariates=columns, error_covariance=noise)
+
+
+def _error_of_each(values: ArrayLike, name: str, people: int) -> FloatArray:
+    """Return the standard errors of a noisy covariate, one a person; one number is that of everybody."""
+    errors = np.asarray(values, dtype=float)
+    if errors.ndim > 1 or (errors.ndim == 1 and errors.size != people):
+        msg = f"covariate_stderr['{name}'] has shape {errors.shape}; give {people} standard errors, or one for all"
+        raise InputError(msg)
+    if not np.isfinite(errors).any():
+        msg = f"covariate_stderr['{name}'] has no finite standard error; leave it out to take the covariate as exact"
+        raise InputError(msg)
+    return np.broadcast_to(errors, (people,))
 
 
 def with_test_retest(data: ModelData, sd: float) -> ModelData:
@@ -283,7 +317,12 @@ def _covariate_table(covariates: CovariateInput, size: int) -> pd.DataFrame:
     if isinstance(covariates, pd.DataFrame):
         table = covariates.reset_index(drop=True)
     elif isinstance(covariates, Mapping):
-        table = pd.DataFrame({str(name): np.asarray(column) for name, column in covariates.items()})
+        columns = {str(name): np.asarray(column) for name, column in covariates.items()}
+        for name, column in columns.items():
+            if column.shape != (size,):
+                msg = f"covariate '{name}' has shape {column.shape}; give one value a person, {size} of them"
+                raise InputError(msg)
+        table = pd.DataFrame(columns, index=range(size))
     else:
         matrix = np.asarray(covariates, dtype=float)
         matrix = matrix[:, None] if matrix.ndim == 1 else matrix
@@ -293,4 +332,6 @@ def _covariate_table(covariates: CovariateInput, size: int) -> pd.DataFrame:
             index = int(np.flatnonzero(table[name].isna())[0])
             msg = f"covariate '{name}' is missing in row {index}; leave out people with a missing value first"
             raise InputError(msg)
+        if pd.api.types.is_numeric_dtype(table[name]):
+            as_vector(table[name].to_numpy(dtype=float), f"covariate '{name}'")
     return table

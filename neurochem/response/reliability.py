@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
+from neurochem.arguments import checked_arguments
+from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
 
@@ -44,6 +46,7 @@ class Reliability:
         return r / float(np.sqrt(self.value)) if self.value > 0.0 else np.nan
 
 
+@checked_arguments
 def conditional_reliability(
     marker: FloatArray, stderr: FloatArray, covariates: FloatArray, *, weighted: bool = False
 ) -> Reliability:
@@ -66,6 +69,11 @@ def conditional_reliability(
         With s^2 the residual variance of the marker on the covariates (divided by n - k - 1), tau2 = s^2 - mean se^2
         and value = max(0, tau2) / s^2. A naive slope is about this factor times the true one.
 
+    Raises
+    ------
+    InputError
+        If shapes differ, a marker value is missing or a standard error is negative.
+
     Notes
     -----
     Classical errors, independent of everything else. Good covariates lower tau2 and so make the attenuation worse.
@@ -75,6 +83,14 @@ def conditional_reliability(
     Carroll, Ruppert, Stefanski, Crainiceanu (2006), Measurement Error in Nonlinear Models, chapter 3. Paule, Mandel
     (1982), J Res Natl Bur Stand 87:377.
     """
+    marker, stderr, covariates = (np.asarray(item, dtype=float) for item in (marker, stderr, covariates))
+    if marker.ndim != 1 or stderr.shape != marker.shape or covariates.ndim != 2 or len(covariates) != marker.size:
+        msg = f"marker has shape {marker.shape}, stderr {stderr.shape} and covariates {covariates.shape}; give (n,), (n,) and "
+        msg += "(n, k), one row a person"
+        raise InputError(msg)
+    if not np.isfinite(marker).all() or (stderr < 0.0).any():
+        msg = "marker holds a missing value, or stderr a negative one; leave such rows out (an unknown error is NaN)"
+        raise InputError(msg)
     known = np.isfinite(stderr)
     design = np.column_stack([np.ones(int(known.sum())), covariates[known]])
     rank = int(np.linalg.matrix_rank(design)) if len(design) else 0

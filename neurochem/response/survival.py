@@ -151,6 +151,11 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike) -> pd.DataFrame:
     DataFrame
         One row a time of an event: time, survival, stderr (Greenwood), at_risk, events.
 
+    Raises
+    ------
+    InputError
+        If shapes differ, a time is negative, or event holds other numbers than 0 and 1.
+
     Examples
     --------
     >>> kaplan_meier([2, 3, 3, 4], [1, 1, 0, 1])["survival"].round(4).tolist()
@@ -159,7 +164,11 @@ def kaplan_meier(time: ArrayLike, event: ArrayLike) -> pd.DataFrame:
     from statsmodels.duration.survfunc import SurvfuncRight
 
     weeks = as_vector(time, "time")
-    found = SurvfuncRight(weeks, as_vector(event, "event", weeks.size))
+    happened = as_vector(event, "event", weeks.size)
+    if not (np.isin(happened, (0.0, 1.0)).all() and (weeks >= 0.0).all() and weeks.size):
+        msg = "event must hold 0 and 1, and time zero or more, for at least one person; check both columns"
+        raise InputError(msg)
+    found = SurvfuncRight(weeks, happened)
     return pd.DataFrame(
         {
             "time": found.surv_times, "survival": found.surv_prob, "stderr": found.surv_prob_se,

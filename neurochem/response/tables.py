@@ -15,7 +15,7 @@ from neurochem.units import FloatArray
 FILE, LINE = "_file", "_line"
 _MAY_BE_EMPTY = ("unit", "qc_reason")  # a ratio has no unit, a good scan no reason
 # Cells that mean "missing": BIDS knows one of them, the others are read with a warning.
-_LOOSE_MISSING = ("", "na", "nan", "null", "n.a.", "<na>")
+_LOOSE_MISSING = ("", "na", "nan", "null", "n.a.", "<na>", "#n/a", "-", ".")
 
 
 def read_table(path: Path, name: str, required: Sequence[str], problems: list[Problem]) -> pd.DataFrame:
@@ -119,10 +119,23 @@ def _check_header(header: list[str], name: str, required: Sequence[str], problem
         problems.append(Problem("repeated_column", name, 1, repeated[0], "", message, "keep one of them"))
     missing = [column for column in required if column not in header]
     if missing:
-        found = ", ".join(header) if len(header) > 1 or "," not in header[0] else "one column (commas instead of tabs?)"
+        found = _separator_hint(header) or ", ".join(header) + _case_hint(missing[0], header)
         message = f"column '{missing[0]}' is missing (required: {', '.join(required)}; found: {found})"
         remedy = "add the column, separated by tabs"
         problems.append(Problem("missing_column", name, 1, missing[0], "", message, remedy))
+
+
+def _separator_hint(header: Sequence[str]) -> str:
+    """Say what one column alone may be: a table whose columns are separated by something else."""
+    mark = next((mark for mark in (";", ",") if len(header) == 1 and mark in header[0]), "")
+    names = {";": "semicolons", ",": "commas"}
+    return f"one column ({names[mark]} instead of tabs?)" if mark else ""
+
+
+def _case_hint(name: str, header: Sequence[str]) -> str:
+    """Say which column differs from the missing one by case or blanks alone."""
+    near = next((column for column in header if column.strip().casefold() == name), "")
+    return f" (rename '{near}')" if near else ""
 
 
 def as_table(frame: pd.DataFrame, name: str, required: Sequence[str], problems: list[Problem]) -> pd.DataFrame:

@@ -85,6 +85,9 @@ def _hint(name: str, known: Iterable[str]) -> str:
     if name.strip() != name and name.strip() in choices:
         space = "trailing" if name != name.rstrip() else "leading"
         return f" ({space} space? did you mean '{name.strip()}')"
+    bare = {choice.partition("-")[2] or choice: choice for choice in reversed(choices)}
+    if name.partition("-")[2] in choices or name in bare:
+        return f" (did you mean '{bare.get(name) or name.partition('-')[2]}')"
     near = difflib.get_close_matches(
         name.strip().casefold(), [choice.casefold() for choice in choices], n=1, cutoff=0.6
     )

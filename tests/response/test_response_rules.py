@@ -7,7 +7,8 @@ import pytest
 from small_study import SmallStudy, edit, small_study
 
 from neurochem.errors import CohortError
-from neurochem.response import read_cohort
+from neurochem.response import Problem, read_cohort
+from neurochem.response.problems import cohort_error
 
 
 @pytest.fixture
@@ -396,3 +397,47 @@ def test_an_exact_marker_may_have_no_error(study, tmp_path):
 def test_every_kind_of_error_that_a_fit_may_write_is_read(study, tmp_path, source):
     spoil_markers(0, se_source=source)(study)
     assert source in set(study.read(tmp_path).markers["se_source"])
+
+
+def test_semicolons_and_other_capitals_are_recognised(study, tmp_path):
+    study.write(tmp_path)
+    path = study.out / "markers.tsv"
+    table = path.read_text(encoding="utf-8")
+    path.write_text(table.replace("\t", ";"), encoding="utf-8")
+    with pytest.raises(CohortError, match=r"markers.tsv line 1: .*one column \(semicolons instead of tabs\?\)"):
+        read_cohort(study.bids, study.out)
+    path.write_text(table.replace("participant_id", "Participant_ID"), encoding="utf-8")
+    with pytest.raises(CohortError, match=r"'participant_id' is missing .*\(rename 'Participant_ID'\)"):
+        read_cohort(study.bids, study.out)
+
+
+def test_ids_without_their_prefix_name_what_was_meant(study, tmp_path):
+    for row in study.participants:
+        row["participant_id"] = row["participant_id"].removeprefix("sub-")
+    study.write(tmp_path)
+    with pytest.raises(CohortError, match=r"participant_id 'sub-01' not in participants.tsv \(did you mean '01'\)"):
+        read_cohort(study.bids, study.out)
+
+
+def test_files_of_scales_with_another_name_are_listed(study, tmp_path):
+    study.write(tmp_path)
+    for path in (study.bids / "phenotype").glob("*.tsv"):
+        path.rename(path.with_name(f"our-{path.name}"))
+    with pytest.raises(CohortError, match=r"no file of a known scale \(there: our-\w+\.tsv.*; known: hamd17"):
+        read_cohort(study.bids, study.out)
+
+
+def test_many_problems_of_one_kind_do_not_hide_the_others():
+    kinds = [
+        Problem("not_a_number", "markers.tsv", line, "value", "1,5", "no number", "write 1.5") for line in range(2, 200)
+    ]
+    kinds.append(
+        Problem("score_range", "phenotype/hamd17.tsv", 9, "score", "61", "score 61 outside 0-52", "correct it")
+    )
+    error = cohort_error(kinds)
+    assert len(error.problems) == 199
+    lines = str(error).splitlines()
+    assert len(lines) == 5
+    assert "problem 1 of 199" in lines[0]
+    assert lines[3] == "... and 195 more like it, the last at markers.tsv line 199"
+    assert "score 61" in lines[4]

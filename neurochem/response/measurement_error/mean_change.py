@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.design_columns import as_vector
 from neurochem.response.normal_effects import NormalEffects
 from neurochem.results import Estimate, FitResult
 
 
+@checked_arguments
 def mean_with_errors(values: ArrayLike, stderr: ArrayLike, *, unit: str = "") -> FitResult:
     """Return the mean over people by a random-effects model.
 

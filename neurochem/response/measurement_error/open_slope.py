@@ -24,7 +24,7 @@ def opened_where_unknown(fit: FitResult) -> FitResult:
     Where the lower end of the 95 % interval of the true marker's variance is zero, any slope is compatible with it, and
     errors by the delta method would be far too small. Without any spread there is no slope at all.
     """
-    if not fit.diagnostics["reliability_low95"] <= 0.0:
+    if fit.failed or not fit.diagnostics["reliability_low95"] <= 0.0:
         return fit
     shown = fit.diagnostics["tau2"] > 0.0
     estimates = dict(fit.estimates)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.covariates import Covariates
 from neurochem.response.measurement_error.noisy_data import any_error_known
@@ -55,6 +56,7 @@ class Sensitivity:
         return f"<Sensitivity of {self.fit.name}: slope {span} over {len(self._table)} assumptions>"
 
 
+@checked_arguments
 def sensitivity(
     fit: FitResult, *, scales: Sequence[float] | None = None, reliabilities: Sequence[float] | None = None
 ) -> Sensitivity:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.analysis_table import Question, analysis_table, record_of
@@ -45,6 +46,7 @@ class _Paths:
     dof: float
 
 
+@checked_arguments
 def mediation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     outcome: ArrayLike,
     mediator: ArrayLike,
@@ -97,6 +99,7 @@ def mediation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     return _result(data, rng, bootstraps, _corrected(data, model), {})
 
 
+@checked_arguments
 def mediate(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
     cohort: Cohort,
     *,
@@ -338,6 +341,7 @@ def _unidentified(b: Estimate | None) -> tuple[Flag, ...]:
     return (Flag("unidentified_path", message, "warning", "indirect_corrected"),)
 
 
+@checked_arguments
 def describe_mediation(fit: FitResult) -> str:
     """Return what a fit of `mediate` says, and the assumption that it cannot test."""
     reference, other = fit.settings["arms"]

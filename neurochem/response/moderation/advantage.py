@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.design_columns import as_vector
 from neurochem.units import FloatArray
@@ -79,6 +80,7 @@ class Advantage:
         return text + " This is a study of a rule, not a rule for patients."
 
 
+@checked_arguments
 def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the analysis
     outcome: ArrayLike,
     arm: ArrayLike,
@@ -167,6 +169,7 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
     )  # fmt: skip
 
 
+@checked_arguments
 def advantage_of(  # noqa: PLR0913 - each keyword is one choice of the analysis
     cohort: "Cohort",
     *,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.units import FloatArray
 
 
@@ -42,6 +43,7 @@ class Region:
         return words[self.kind]
 
 
+@checked_arguments
 def johnson_neyman(arm: float, interaction: float, covariance: FloatArray, *, dof: float, centre: float) -> Region:
     """Return the region in which the difference of two arms is significant at 5 %.
 

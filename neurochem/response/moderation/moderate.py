@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
 from neurochem.quality import Flag
 from neurochem.response.analysis_table import Question, analysis_table, record_of
@@ -27,6 +28,7 @@ FAMILIES = ("gaussian", "binomial")
 FEW = 60
 
 
+@checked_arguments
 def moderate(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
     cohort: Cohort,
     *,
@@ -122,6 +124,7 @@ def _scale_words(*, odds: bool, binary: bool) -> str:
     return "log-odds" if odds else "risk difference" if binary else "points"
 
 
+@checked_arguments
 def moderation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     outcome: ArrayLike,
     marker: ArrayLike,

@@ -2,9 +2,11 @@
 
 import math
 
+from neurochem.arguments import checked_arguments
 from neurochem.results import Estimate, FitResult
 
 
+@checked_arguments
 def describe_moderation(fit: FitResult) -> str:
     """Return what a fit of `moderate` says, what is prescriptive and what prognostic, and what may not be concluded.
 

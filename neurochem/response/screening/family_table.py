@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import argument_error, is_numeric_array
 from neurochem.errors import InputError
 from neurochem.response.analysis_table import AnalysisTable, Question, analysis_table
 from neurochem.response.cohort import Cohort
@@ -99,7 +100,9 @@ def family_of_arrays(
         If lengths differ, or an outcome, covariate or block is missing.
     """
     table = _as_frame(markers)
-    y = np.asarray(outcome, dtype=float)
+    if not is_numeric_array(outcome):
+        raise argument_error(outcome, "outcome", "one number a person")
+    y = np.asarray(outcome, dtype=float).ravel()
     sizes = {"outcome": y.size, "covariates": len(table) if covariates is None else len(covariates)}
     sizes["blocks"] = len(table) if blocks is None else len(blocks)
     for name, size in sizes.items():
@@ -111,6 +114,9 @@ def family_of_arrays(
             f"outcome[{int(np.flatnonzero(~np.isfinite(y))[0])}] is missing; leave out people without an outcome first"
         )
         raise InputError(msg)
+    if y.size and np.ptp(y) == 0.0:
+        msg = f"outcome is {y[0]:g} in all {y.size} people: there is nothing to relate"
+        raise InputError(msg)
     adjust = pd.DataFrame(index=range(len(table))) if covariates is None else covariates.reset_index(drop=True)
     for name in adjust.columns:
         if adjust[name].isna().any():
@@ -118,7 +124,10 @@ def family_of_arrays(
             msg = f"covariate '{name}' is missing in row {row}; leave out people with a missing value first"
             raise InputError(msg)
     noise = np.full(table.shape, np.nan) if stderr is None else np.asarray(stderr, dtype=float)
-    noise = np.broadcast_to(noise, table.shape)
+    if noise.shape != table.shape or (noise < 0.0).any():
+        msg = f"stderr has shape {noise.shape}, its smallest is {np.nanmin(noise, initial=np.inf):g}; give one standard error "
+        msg += f"of zero or more for every value of markers, shape {table.shape}, NaN where it is not known"
+        raise InputError(msg)
     candidates = []
     for index, name in enumerate(table.columns):
         values = table[name].to_numpy(dtype=float)
@@ -137,6 +146,12 @@ def family_of_arrays(
 def _as_frame(markers: pd.DataFrame | ArrayLike) -> pd.DataFrame:
     if isinstance(markers, pd.DataFrame):
         table = markers.reset_index(drop=True)
+        words = [str(name) for name in table.columns if not is_numeric_array(table[name])]
+        if words:
+            msg = f"marker '{words[0]}' holds other things than numbers; give columns of numbers, NaN where one is missing"
+            raise InputError(msg)
+    elif not is_numeric_array(markers):
+        raise argument_error(markers, "markers", "numbers, one row a person and one column a marker")
     else:
         matrix = np.asarray(markers, dtype=float)
         if matrix.ndim != 2:
@@ -145,6 +160,9 @@ def _as_frame(markers: pd.DataFrame | ArrayLike) -> pd.DataFrame:
         table = pd.DataFrame(matrix, columns=[f"marker{i + 1}" for i in range(matrix.shape[1])])
     if not len(table.columns):
         msg = "markers has no columns; give at least one marker"
+        raise InputError(msg)
+    if not np.isfinite(table.to_numpy(dtype=float)).any():
+        msg = "markers has no value in any row; there is nothing to test"
         raise InputError(msg)
     return table
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.quality import Flag
 from neurochem.response.cohort import Cohort
@@ -25,6 +26,7 @@ _COHORT_ONLY = (
 )  # fmt: skip
 
 
+@checked_arguments(text=("outcome",))
 def screen(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
     data: Cohort | pd.DataFrame | ArrayLike,
     outcome: str | ArrayLike,

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
+from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError
 from neurochem.response.normal_effects import NormalEffects
 from neurochem.results import frozen_array
 from neurochem.units import FloatArray
 
 _GRID = 120
+_LARGEST = 1e75  # what is larger cannot be squared
 _REACH = 6.0
 
 
@@ -54,6 +56,7 @@ class RandomEffects:
         return self.shrunken - half, self.shrunken + half
 
 
+@checked_arguments
 def random_effects(estimates: ArrayLike, stderr: ArrayLike, correlation: ArrayLike | None = None) -> RandomEffects:
     """Return mean, heterogeneity and shrunken values of estimates that are alike but not equal.
 
@@ -116,7 +119,8 @@ def _model(estimates: FloatArray, stderr: FloatArray, correlation: ArrayLike | N
     if estimates.ndim != 1 or estimates.size < 2 or estimates.shape != stderr.shape:
         msg = f"estimates has shape {estimates.shape} and stderr {stderr.shape}; give at least two of each"
         raise InputError(msg)
-    if not (np.isfinite(estimates).all() and (stderr > 0).all() and np.isfinite(stderr).all()):
+    sizes = np.abs(np.append(estimates, stderr))
+    if not (np.isfinite(sizes).all() and (stderr > 0).all() and sizes.max() < _LARGEST):
         msg = "estimates and stderr must be finite and every stderr above zero; leave out what could not be estimated"
         raise InputError(msg)
     shared = np.eye(estimates.size) if correlation is None else np.asarray(correlation, dtype=float)
