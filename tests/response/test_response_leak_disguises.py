@@ -1,5 +1,7 @@
 """The eight leaks in disguise: renamed, rescaled, split over columns, or hidden in what a pipeline carries."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from small_study import small_study
 
 from neurochem.errors import InputError, LeakageError
 from neurochem.response.harmonize import ComBat
@@ -234,3 +237,19 @@ def test_new_patients_that_cannot_be_judged_are_refused_in_words(rng, table, y, 
     card = run(table, y, rng).card
     with pytest.raises(InputError, match=message):
         validate_external(card, change(table + 1.0), outcome(y))
+
+
+def test_a_landmark_at_the_endpoint_is_refused(rng, tmp_path):
+    cohort = small_study(rng, patients=40).read(tmp_path)
+    with pytest.raises(InputError, match=r"landmark 'week8' \(week 8\) is not before the outcome at 'week8'"):
+        predict(cohort, "madrs", rng=rng, predictors=["age"], landmark="week8", **QUICK)
+
+
+def test_sites_left_out_that_do_not_show_it_are_said(rng, table, y):
+    result = run(table, y, rng, sites=np.tile(["A", "B", "C", "D"], 20))
+    said = "that it works at another site: the sites left out do not show it" in result.not_concluded()
+    assert said == (not result.pooled.low > 0.0)
+    low = dataclasses.replace(result, pooled=dataclasses.replace(result.pooled, low=-0.1))
+    high = dataclasses.replace(result, pooled=dataclasses.replace(result.pooled, low=0.1))
+    assert any("another site" in text for text in low.not_concluded())
+    assert not any("another site" in text for text in high.not_concluded())

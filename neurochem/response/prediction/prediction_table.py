@@ -248,6 +248,10 @@ def rows_of_cohort(cohort: Cohort, question: CohortQuestion, allow: Mapping[str,
     weeks = cohort.visits.groupby("visit")["week"].max().to_dict()
     if question.landmark is not None and question.landmark not in weeks:
         raise unknown_name(question.landmark, map(str, weeks), kind="landmark visit")
+    if question.landmark is not None and weeks[question.landmark] >= weeks[endpoint]:
+        msg = f"landmark '{question.landmark}' (week {weeks[question.landmark]:g}) is not before the outcome at '{endpoint}' "
+        msg += f"(week {weeks[endpoint]:g}); choose an earlier landmark or a later endpoint"
+        raise InputError(msg)
     people = cohort.people
     patients = people.loc[people["group"] == "patient"].set_index("participant_id")
     names = question.predictors or _default_predictors(cohort, patients)

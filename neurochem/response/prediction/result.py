@@ -208,6 +208,9 @@ class PredictionResult:
             texts.append("that the risks of a single person are right: there are too few patients")
         if self.sites.empty:
             texts.append("that it works at another site: no site was left out")
+        elif self.binary and not (self.pooled is not None and self.pooled.low > 0.0):
+            # the pooled number is the logit of the AUC
+            texts.append("that it works at another site: the sites left out do not show it")
         texts.append("that it works in other patients: that needs an external validation")
         texts.append("that a marker causes the outcome, or that it says which treatment is better for whom")
         return tuple(texts)
