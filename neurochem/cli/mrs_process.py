@@ -45,6 +45,10 @@ def add_process(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     process.add_argument("--echo-time-s", type=float, metavar="S", help="TE, where the header lacks it")
     process.add_argument("--repetition-time-s", type=float, metavar="S", help="TR, where the header lacks it")
+    process.add_argument("--water-echo-time-s", type=float, metavar="S", help="TE of the water reference, likewise")
+    process.add_argument(
+        "--water-repetition-time-s", type=float, metavar="S", help="TR of the water reference, likewise"
+    )
     process.add_argument(
         "--water-scale",
         type=float,
@@ -94,6 +98,7 @@ def process_scan(arguments: argparse.Namespace) -> int:
     water = None if arguments.water is None else mrs.read(arguments.water)
     tissue, voxel = _voxel(arguments, data)
     done = analyse(data, water=water, choices=choices, name=stem)
+    _check_edited(arguments, done)
     done = done.with_fit(_quantified(arguments, done, tissue))
     with all_or_none(arguments.out) as folder:
         _write(folder, stem, done, tissue, voxel)
@@ -108,6 +113,9 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot go together before anything is read."""
     from neurochem.errors import InputError
 
+    if arguments.out.exists() and not arguments.out.is_dir():
+        msg = f"{arguments.out}: a file is there; OUT_DIR is a folder, name another"
+        raise InputError(msg)
     numbers = [getattr(arguments, name) for name, _ in _TISSUES]
     maps = [arguments.gm_map, arguments.wm_map]
     if any(value is not None for value in numbers) and any(value is None for value in numbers):
@@ -124,6 +132,25 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError(msg)
 
 
+def _check_edited(arguments: argparse.Namespace, done: "Analysis") -> None:
+    """Refuse options of edited scans for one that is not: what was asked for would not be what was done."""
+    from neurochem.errors import InputError
+
+    given = ["--" + name.replace("_", "-") for name in _edited_names() if getattr(arguments, name, None) is not None]
+    if given and done.edited is None:
+        msg = (
+            f"{arguments.data}: {', '.join(given)} {'is' if len(given) == 1 else 'are'} for edited scans, and this one has no "
+            "edit conditions. Leave out, or say how ON and OFF lie among the transients (--split)."
+        )
+        raise InputError(msg)
+
+
+def _edited_names() -> list[str]:
+    from neurochem.study.mrs_config import EditedConfig
+
+    return [entry.name for entry in fields(EditedConfig) if entry.name != "basis"]
+
+
 def _choices(arguments: argparse.Namespace) -> "Choices":
     """Return how the scan is fitted.
 
@@ -133,9 +160,7 @@ def _choices(arguments: argparse.Namespace) -> "Choices":
     from neurochem.study.mrs_analysis import Choices
     from neurochem.study.mrs_config import EditedConfig, MrsConfig, check_mrs_config
 
-    given = {
-        entry.name: getattr(arguments, entry.name, None) for entry in fields(EditedConfig) if entry.name != "basis"
-    }
+    given = {name: getattr(arguments, name, None) for name in _edited_names()}
     chosen: dict[str, Any] = {
         name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None
     }
@@ -176,14 +201,26 @@ def _voxel(arguments: argparse.Namespace, data: "mrs.Acquisition") -> "tuple[Vox
 def _quantified(arguments: argparse.Namespace, done: "Analysis", tissue: "VoxelTissue | None") -> "FitResult":
     """Return concentrations where there are water and tissue, else the fit as it is."""
     from neurochem import mrs
+    from neurochem.errors import InputError
 
     water = done.clean.water
     if tissue is None or water is None:
         return done.fit
-    return mrs.quantify(
-        done.fit, water=water, tissue=tissue.shares or tissue.tissue, water_scale=arguments.water_scale,
-        echo_time_s=arguments.echo_time_s, repetition_time_s=arguments.repetition_time_s,
-    )  # fmt: skip
+    try:
+        return mrs.quantify(
+            done.fit, water=water, tissue=tissue.shares or tissue.tissue, water_scale=arguments.water_scale,
+            echo_time_s=arguments.echo_time_s, repetition_time_s=arguments.repetition_time_s,
+            water_echo_time_s=arguments.water_echo_time_s, water_repetition_time_s=arguments.water_repetition_time_s,
+        )  # fmt: skip
+    except InputError as error:
+        raise InputError(_in_options(str(error))) from error
+
+
+def _in_options(message: str) -> str:
+    """Return a message of the library with the options of this command in place of keywords."""
+    for key in ("water_echo_time_s", "water_repetition_time_s", "echo_time_s", "repetition_time_s"):
+        message = message.replace(f"Give {key}=... in seconds", f"Give --{key.replace('_', '-')}")
+    return message
 
 
 def _write(folder: Path, stem: str, done: "Analysis", tissue: "VoxelTissue | None", voxel: "list[qc.Section]") -> None:

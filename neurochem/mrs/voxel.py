@@ -232,6 +232,7 @@ def tissue_from_maps(voxel: Any, gm: Any, wm: Any, csf: Any = None) -> TissueSha
         If a map is not a map of fractions, sums exceed one by more than 5 %, less than 98 % of the voxel is inside the
         image, or most of it belongs to no tissue.
     """
+    _check_unlike(gm, wm, csf)
     means = {}
     mask: VoxelMask | None = None
     for name, source in (("gm", gm), ("wm", wm), ("csf", csf)):
@@ -255,6 +256,15 @@ def tissue_from_maps(voxel: Any, gm: Any, wm: Any, csf: Any = None) -> TissueSha
         raise InputError(msg)
     tissue = Tissue(**{name: value / total for name, value in means.items()})
     return TissueShares(tissue, max(0.0, 1.0 - total), mask.covered, mask.volume_ml)
+
+
+def _check_unlike(*maps: Any) -> None:
+    """Refuse one file for two tissues."""
+    files = [Path(one).resolve() for one in maps if isinstance(one, str | Path)]
+    for file in files:
+        if files.count(file) > 1:
+            msg = f"{file}: given as the map of two tissues. Give each tissue its own."
+            raise InputError(msg)
 
 
 def _same_grid(mask: VoxelMask, image: Any) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.cluster.vq import kmeans
 
+from neurochem import mrs
 from neurochem.cli.main import main
 from neurochem.results import FitResult
 
@@ -157,4 +158,36 @@ def test_what_does_not_fit_the_scan_is_one_line(maker, mega, tmp_path, capsys) -
     maker.write_mrs(tmp_path / "mrs", "y", np.random.default_rng(1))
     assert main(["mrs", "process", str(tmp_path / "mrs" / "y_svs.nii.gz"), str(tmp_path / "out")]) == 2
     assert "--basis is missing and the scan is not an edited one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_folder_that_is_a_file_is_one_line(tmp_path, capsys) -> None:
+    (tmp_path / "out").write_text("", encoding="utf-8")
+    assert main(["mrs", "process", "x.sdat", str(tmp_path / "out"), "--basis", "b.BASIS"]) == 2
+    assert "OUT_DIR is a folder" in capsys.readouterr().err
+
+
+def test_options_of_edited_scans_are_not_dropped_in_silence_for_others(maker, tmp_path, capsys) -> None:
+    maker.write_mrs(tmp_path / "mrs", "y", np.random.default_rng(1))
+    scan, basis = tmp_path / "mrs" / "y_svs.nii.gz", tmp_path / "b.BASIS"
+    data = mrs.read(scan)
+    te_s = data.echo_time_s
+    mrs.write_basis(
+        mrs.simulate_basis(
+            "press",
+            echo_time_s=te_s,
+            larmor_mhz=data.larmor_mhz,
+            dwell_s=data.dwell_s,
+            points=1024,
+            metabolites=["NAA", "Cr"],
+        ),
+        basis,
+    )
+    words = ["mrs", "process", str(scan), str(tmp_path / "out"), "--basis", str(basis)]
+    assert main([*words, "--target", "GSH", "--order", "on", "off"]) == 2
+    error = capsys.readouterr().err
+    assert all(part in error for part in ("--order", "--target", "are for edited scans"))
+    # the scan given as its own water would make concentrations a hundred times too large
+    assert main([*words, "--water", str(scan)]) == 2
+    assert "same samples as the metabolite data" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

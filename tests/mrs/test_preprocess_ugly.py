@@ -136,3 +136,38 @@ def test_the_list_of_steps_is_the_users(raw):
     finally:
         STEPS._entries.pop("halved", None)
         STEPS._lookup.pop("halved", None)
+
+
+@pytest.mark.parametrize(
+    ("step", "options"),
+    [
+        ("align", {"rounds": 0}),
+        ("align", {"seconds": -1.0}),
+        ("align", {"ppm": "all"}),
+        ("spectral_registration", {"max_shift_hz": 0.0}),
+        ("rats", {"baseline_degree": 50}),
+        ("remove_water", {"rank": 0}),
+        ("remove_water", {"rank": "many"}),
+        ("truncate", {"points": 2.5}),
+    ],
+)
+def test_options_that_would_do_nothing_or_cannot_be_are_refused(step, options):
+    fids = np.exp(2j * np.pi * 300 * np.arange(512) * 5e-4) * np.ones((4, 1))
+    scan = mrs.Acquisition(fids, dims=("DIM_DYN", "time"), dwell_s=5e-4, larmor_mhz=127.7)
+    before = ["average"] if step == "remove_water" else []
+    with pytest.raises(InputError, match=next(iter(options))):
+        mrs.preprocess(scan, steps=[*before, (step, options)])
+
+
+def test_a_whole_fid_serves_as_the_reference_of_an_alignment():
+    time_s = np.arange(2048) * 5e-4
+    fids = np.stack([np.exp((2j * np.pi * (300 + shift) - 20) * time_s) for shift in (0.0, 1.5)])
+    scan = mrs.Acquisition(fids, dims=("DIM_DYN", "time"), dwell_s=5e-4, larmor_mhz=127.7)
+    step = mrs.preprocess(scan, steps=[("spectral_registration", {"reference": fids[0], "rounds": 1})]).steps[0]
+    np.testing.assert_allclose(step.effect["shift_hz"], [[0.0, 1.5]], atol=1e-6)
+
+
+def test_a_scan_is_not_its_own_water_reference():
+    scan = mrs.Spectrum(np.exp(-np.arange(512) * 0.01).astype(complex), dwell_s=5e-4, larmor_mhz=127.7)
+    with pytest.raises(InputError, match="same samples"):
+        mrs.preprocess(scan, water=scan)

@@ -144,6 +144,11 @@ def test_what_cannot_be_placed_is_refused(tmp_path: Path) -> None:
         voxel_affine(grid)
 
 
+def test_one_file_for_two_tissues_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="the map of two tissues"):
+        mrs.tissue_from_maps(np.eye(4), tmp_path / "gm.nii", tmp_path / "gm.nii")
+
+
 def test_maps_that_mean_nothing_are_refused() -> None:
     here = box((20.0, 20.0, 20.0), (0.0, 0.0, 0.0))
     with pytest.raises(InputError, match="fractions from 0 to 1"):

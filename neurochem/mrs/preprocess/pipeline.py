@@ -1,5 +1,6 @@
 """Running the steps and keeping the record."""
 
+import functools
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -236,8 +237,9 @@ def preprocess(
         Unsuppressed water of the same voxel with the same receiver gain.
     steps : sequence, optional
         Steps in order, each a name or (name, {option: value}); by default conjugate (where mirrored), combine_coils, align,
-        reject_outliers, average, cut_to_echo (where header and phases say so), eddy_currents, align_edits.  `STEPS.names()` lists all.  "remove_water" subtracts residual
-        water by HSVD: it biases small metabolites, and the fit models the tail of water itself.
+        reject_outliers, average, cut_to_echo (where header and phases say so), eddy_currents, align_edits.  `STEPS.names()`
+        lists all.  "remove_water" subtracts residual water: it biases small metabolites, and the fit models the tail of water
+        itself.
 
     Returns
     -------
@@ -250,8 +252,8 @@ def preprocess(
     UnknownNameError
         If a step, or an option of one, is not known.
     InputError
-        If the water reference is of another nucleus or field, coils disagree, or a step cannot be done after the ones before
-        it.
+        If the water reference is of another nucleus or field or is the metabolite scan itself, coils disagree, or a step
+        cannot be done after the ones before it.
 
     Notes
     -----
@@ -276,7 +278,7 @@ def preprocess(
     taken = []
     view = view_of(state.data)
     for entry, options, parameters in requests:
-        done = entry.item(state, **options)
+        done = _checked_step(entry.item)(state, **options)
         before, state = view, done.state
         view = view_of(state.data, state.weights)
         taken.append(
@@ -310,6 +312,12 @@ def _same_scanner(state: State) -> None:
     data, water = state.data, state.water
     if water is None:
         return
+    if data.data.shape == water.data.shape and data.data.any() and np.array_equal(data.data, water.data):
+        msg = (
+            f"{water.source or water.name}: the water reference holds the same samples as the metabolite data. Give the "
+            "unsuppressed water of the voxel, or none."
+        )
+        raise InputError(msg)
     if water.nucleus != data.nucleus or abs(water.larmor_mhz / data.larmor_mhz - 1.0) > _SAME_FIELD:
         msg = (
             f"{water.source or water.name}: the water reference is {water.nucleus} at {water.larmor_mhz:g} MHz, the data are "
@@ -317,6 +325,12 @@ def _same_scanner(state: State) -> None:
             "this scan, or none."
         )
         raise InputError(msg)
+
+
+@functools.cache
+def _checked_step(step: "StepFunction") -> "StepFunction":
+    """Return a step that refuses options of another kind than it takes."""
+    return checked_arguments(step)
 
 
 def _whole(state: State) -> bool:

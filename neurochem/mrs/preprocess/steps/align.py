@@ -20,7 +20,7 @@ MAX_SHIFT_HZ = 20.0
 _TAPER_PPM = 0.1
 _OUTLIER_LIMIT = 3.0
 _WATER_SECONDS = 0.2
-_RATS_DEGREE = 2
+_RATS_DEGREE, _MOST_DEGREE = 2, 10
 # Finds the shifts of one stack of transients.
 Finder = Callable[[ComplexArray, Acquisition], Alignment]
 
@@ -55,10 +55,15 @@ def spectral_registration(
     Residual water that is strong and stable decides; where it comes and goes, use "align".
     """
 
+    _check_search(rounds, seconds, max_shift_hz)
+
     def find(fids: ComplexArray, scan: Acquisition) -> Alignment:
         part = compared(fids, scan, seconds=seconds, water_filter=False)
         method = partial(register, dwell_s=scan.dwell_s, max_shift_hz=max_shift_hz)
-        return align(part, method, dwell_s=scan.dwell_s, start=start_of(part, reference), rounds=rounds)
+        # a whole FID is given, its first part is compared
+        whole = not isinstance(reference, str) and reference.shape == fids.shape[-1:]
+        first = reference[: part.shape[-1]] if whole else reference
+        return align(part, method, dwell_s=scan.dwell_s, start=start_of(part, first), rounds=rounds)
 
     return _aligned(state, find, "spectral registration", max_shift_hz)
 
@@ -98,6 +103,8 @@ def robust_registration(
     In the spirit of robust spectral registration; the water filter is a projection instead of an HSVD of each transient,
     and the reference is found in rounds instead of one transient after the other.
     """
+
+    _check_search(rounds, seconds, max_shift_hz)
 
     def find(fids: ComplexArray, scan: Acquisition) -> Alignment:
         part = compared(fids, scan, seconds=seconds, water_filter=water_filter)
@@ -149,8 +156,9 @@ def rats(
     of 10 are 0.15 Hz and 1.4 degrees for the whole FID, 0.16 Hz and 1.6 degrees for 1.8 to 4.2 ppm without baseline, 0.19
     and 2.5 with a constant, 0.21 and 2.9 with degree 2.  Where the baseline is steady "auto" gets along without.
     """
-    if isinstance(baseline_degree, str) and baseline_degree != "auto":
-        msg = f"baseline_degree is '{baseline_degree}'; give 'auto', or a degree from -1 on."
+    _check_search(rounds, seconds, max_shift_hz)
+    if baseline_degree != "auto" and (isinstance(baseline_degree, str) or not -1 <= baseline_degree <= _MOST_DEGREE):
+        msg = f"baseline_degree is {baseline_degree!r}; give 'auto', or a degree from -1 to {_MOST_DEGREE}."
         raise InputError(msg)
     degrees: list[int] = []
 
@@ -175,6 +183,13 @@ def rats(
 
     done = _aligned(state, find, "RATS", max_shift_hz)
     return replace(done, effect=dict(done.effect) | {"baseline_degree": degrees}) if degrees else done
+
+
+def _check_search(rounds: int, seconds: float, max_shift_hz: float) -> None:
+    for name, value in (("rounds", rounds), ("seconds", seconds), ("max_shift_hz", max_shift_hz)):
+        if not value > 0:
+            msg = f"{name} is {value}; it must be above 0, or nothing is aligned. Leave the step out for that."
+            raise InputError(msg)
 
 
 def _aligned(state: State, find: Finder, method: str, max_shift_hz: float) -> Done:

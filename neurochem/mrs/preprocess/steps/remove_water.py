@@ -16,7 +16,6 @@ _SEARCH_PPM = 0.3
 _NEAREST_PPM, _LEAST_PPM = 4.48, 0.06
 METABOLITES_PPM = (0.5, 4.2)
 
-
 METHODS = ("lines", "hsvd")
 
 
@@ -56,6 +55,9 @@ def remove_water(state: State, *, reach_ppm: float = 0.16, rank: int = RANK, met
         return Done(state, "not averaged proton FIDs: residual water not removed")
     if not 0 < reach_ppm <= 0.45:
         msg = f"reach_ppm is {reach_ppm}; it must be above 0 and at most 0.45, where metabolites begin."
+        raise InputError(msg)
+    if rank < 1:
+        msg = f"rank is {rank}; give the number of exponentials, {RANK} for most spectra."
         raise InputError(msg)
     if method not in METHODS:
         raise unknown_name(method, METHODS, kind="method of remove_water")
