@@ -146,7 +146,7 @@ def test_what_cannot_be_placed_is_refused(tmp_path: Path) -> None:
 
 def test_one_file_for_two_tissues_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="the map of two tissues"):
-        mrs.tissue_from_maps(np.eye(4), tmp_path / "gm.nii", tmp_path / "gm.nii")
+        tissue_from_maps(np.eye(4), tmp_path / "gm.nii", tmp_path / "gm.nii")
 
 
 def test_maps_that_mean_nothing_are_refused() -> None:

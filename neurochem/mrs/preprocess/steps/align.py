@@ -54,7 +54,6 @@ def spectral_registration(
     -----
     Residual water that is strong and stable decides; where it comes and goes, use "align".
     """
-
     _check_search(rounds, seconds, max_shift_hz)
 
     def find(fids: ComplexArray, scan: Acquisition) -> Alignment:
@@ -103,7 +102,6 @@ def robust_registration(
     In the spirit of robust spectral registration; the water filter is a projection instead of an HSVD of each transient,
     and the reference is found in rounds instead of one transient after the other.
     """
-
     _check_search(rounds, seconds, max_shift_hz)
 
     def find(fids: ComplexArray, scan: Acquisition) -> Alignment:
