@@ -16,6 +16,7 @@ from small_study import small_study
 
 from neurochem.errors import InputError, LeakageError
 from neurochem.response.harmonize import ComBat
+from neurochem.response.moderation import personal_advantage
 from neurochem.response.prediction import leakage, predict, validate_external
 
 SELECTION = "leakage: selection before splitting"
@@ -253,3 +254,17 @@ def test_sites_left_out_that_do_not_show_it_are_said(rng, table, y):
     high = dataclasses.replace(result, pooled=dataclasses.replace(result.pooled, low=0.1))
     assert any("another site" in text for text in low.not_concluded())
     assert not any("another site" in text for text in high.not_concluded())
+
+
+# the advantage index has the same guards
+def test_the_advantage_of_arms_is_not_made_from_the_outcome(rng, table):
+    arm, score = np.tile([0.0, 1.0], 40), rng.normal(12.0, 3.0, 80)
+    features = table[["bp0", "bp1"]]
+    with pytest.raises(LeakageError, match=f"{DISGUISE}: 'x' alone tells the outcome"):
+        personal_advantage(score, arm, features.assign(x=score), rng=rng, bootstraps=20)
+    with pytest.raises(LeakageError, match=f"{DISGUISE}: 'feature 0' alone tells the outcome"):
+        personal_advantage(score, arm, score[:, None], rng=rng, bootstraps=20)
+    with pytest.raises(LeakageError, match="post-baseline variable as a baseline feature: 'bp_week8'"):
+        personal_advantage(score, arm, features.rename(columns={"bp0": "bp_week8"}), rng=rng, bootstraps=20)
+    with pytest.raises(InputError, match="features cannot be read as numbers for 80 people"):
+        personal_advantage(score, arm, features.assign(bp0="high"), rng=rng, bootstraps=20)

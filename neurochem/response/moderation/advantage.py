@@ -120,6 +120,13 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
     -------
     Advantage
 
+    Raises
+    ------
+    LeakageError
+        If a feature is the outcome in disguise, or sounds as if measured after treatment began.
+    InputError
+        If arms are too small, features too many, or something is no number.
+
     Notes
     -----
     Outcome on features, arm and their products by least squares, features scaled within the training part. Noisy markers
@@ -137,7 +144,7 @@ def personal_advantage(  # noqa: PLR0913 - each keyword is one choice of the ana
     """
     y = as_vector(outcome, "outcome")
     side = as_vector(arm, "arm", y.size)
-    table = np.asarray(features, dtype=float).reshape(y.size, -1)
+    table = _numbers(features, y)
     counts = [int((side == value).sum()) for value in (0.0, 1.0)]
     if min(counts) < max(_LEAST_PER_ARM, folds) or sum(counts) != y.size or not np.isfinite(table).all():
         msg = f"arms hold {counts[0]} and {counts[1]} people of {y.size}; give 0 and 1, at least {_LEAST_PER_ARM} in each, "
@@ -215,6 +222,23 @@ def advantage_of(  # noqa: PLR0913 - each keyword is one choice of the analysis
         rows[columns].to_numpy(dtype=float), rng=rng, randomized=cohort.randomized, bootstraps=bootstraps,
         ids=[str(name) for name in rows.index], arms=chosen,
     )  # fmt: skip
+
+
+def _numbers(features: "pd.DataFrame | ArrayLike", y: FloatArray) -> FloatArray:
+    """Return the features as numbers, after the guards against leakage."""
+    from neurochem.response.prediction import leakage
+
+    try:
+        values = np.asarray(features, dtype=float).reshape(y.size, -1)
+    except (TypeError, ValueError):
+        msg = f"features cannot be read as numbers for {y.size} people; give a table of numbers, one row a person"
+        raise InputError(msg) from None
+    named = isinstance(features, pd.DataFrame)
+    names = [str(name) for name in features.columns] if named else [f"feature {i}" for i in range(values.shape[1])]
+    if named:
+        leakage.refuse_later(names, {}, None, {})
+    leakage.refuse_disguised(pd.DataFrame(values, columns=names), y, scale="", allow={})
+    return values
 
 
 def _folds(side: FloatArray, folds: int, count: int, rng: np.random.Generator) -> np.ndarray:

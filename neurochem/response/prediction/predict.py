@@ -112,8 +112,8 @@ def predict(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     -----
     Penalised logistic (ridge) or linear model; the penalty by log loss (squared error) in inner folds. Where sites are known
     the AUC compares people of the same site only: noise at sites that differ in response then has 0.50 instead of 0.59, and a
-    true effect of 1 on the log-odds in 120 people at three sites is found in 93 instead of 98 % (p, 40 cohorts). The interval of the
-    AUC is that of Nadeau and Bengio on the logit scale: in simulation it covers 92 to 95 % of the time (60 and 150 people,
+    true effect of 1 on the log-odds in 120 people at three sites is found in 93 instead of 98 % (p, 40 cohorts). The interval of
+    the AUC is that of Nadeau and Bengio on the logit scale: in simulation it covers 92 to 95 % of the time (60 and 150 people,
     150 cohorts each; the truth is the mean AUC of the procedure at that size). With three sites or more each is also left
     out in turn. The p of the shuffled labels tests the reported mean over the repeats. Shuffling labels with
     harmonise="combat" takes minutes for 1,000 shuffles, without it seconds.
