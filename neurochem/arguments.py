@@ -100,6 +100,17 @@ def is_numeric_array(value: Any) -> bool:
     return array.dtype.kind in "biuf"
 
 
+def is_name_array(value: Any) -> bool:
+    """Say whether a value becomes a flat array of names, or of names and numbers: levels of a category, ids."""
+    if value is None or isinstance(value, str | bytes | Mapping | set) or not hasattr(value, "__len__"):
+        return False
+    try:
+        items = list(value)
+    except TypeError:
+        return False
+    return all(isinstance(item, str | bool | np.bool_) or is_number(item) for item in items)
+
+
 def is_complex_array(value: Any) -> bool:
     """Say whether a value becomes an array of complex numbers: no text, no ragged lists, no objects."""
     if isinstance(value, np.ndarray):
@@ -119,10 +130,14 @@ def checked_arguments(function: Callable[P, R]) -> Callable[P, R]: ...
 
 
 @overload
-def checked_arguments(*, text: Collection[str]) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def checked_arguments(
+    *, text: Collection[str] = ..., names: Collection[str] = ...
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
-def checked_arguments(function: Callable[..., Any] | None = None, *, text: Collection[str] = ()) -> Any:
+def checked_arguments(
+    function: Callable[..., Any] | None = None, *, text: Collection[str] = (), names: Collection[str] = ()
+) -> Any:
     """Let a function refuse, with InputError, values that its annotations do not allow.
 
     Parameters
@@ -130,17 +145,19 @@ def checked_arguments(function: Callable[..., Any] | None = None, *, text: Colle
     function : callable
         Its annotations say what every parameter takes; one that is `Any`, or cannot be resolved, is left to the function.
     text : collection of str
-        Parameters annotated as array_like that take names too (array_like on its own is read as numbers).
+        Parameters annotated as array_like that take one name too (array_like on its own is read as numbers).
+    names : collection of str
+        Parameters annotated as array_like, or as a mapping to array_like, that take arrays of names too: levels, ids.
 
     Returns
     -------
     callable
         The same function; types alone are checked, ranges are its own matter.
     """
-    return _checked(function, text) if function is not None else lambda given: _checked(given, text)
+    return _checked(function, text, names) if function is not None else lambda given: _checked(given, text, names)
 
 
-def _checked(function: Callable[P, R], text: Collection[str]) -> Callable[P, R]:
+def _checked(function: Callable[P, R], text: Collection[str], names: Collection[str] = ()) -> Callable[P, R]:
     parameters = inspect.signature(function).parameters
     kinds: dict[str, Kind] = {}
     order: list[str] = []
@@ -149,7 +166,7 @@ def _checked(function: Callable[P, R], text: Collection[str]) -> Callable[P, R]:
             order.append(name)
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        kind = kind_of(_resolved(parameter.annotation, function), text=name in text)
+        kind = kind_of(_resolved(parameter.annotation, function), text=name in text, names=name in names)
         if kind is not None:
             kinds[name] = kind
     place = function.__qualname__.removesuffix(".__init__")
@@ -192,27 +209,27 @@ def _resolved(annotation: Any, function: Callable[..., Any]) -> Any:
         return annotation
 
 
-def kind_of(annotation: Any, *, text: bool = False) -> Kind | None:
+def kind_of(annotation: Any, *, text: bool = False, names: bool = False) -> Kind | None:
     """Return what an annotation allows; None where it allows everything."""
     if annotation in (Any, object) or isinstance(annotation, TypeVar):
         return None
     if isinstance(annotation, str):
         return _unloaded(annotation)
     if get_origin(annotation) in (Union, UnionType):
-        return _union(set(get_args(annotation)), get_args(annotation), text=text)
+        return _union(set(get_args(annotation)), get_args(annotation), text=text, names=names)
     if annotation is ArrayLike:
-        return _NUMBERS
+        return _NAMED if names else _NUMBERS
     if annotation in _SIMPLE:
         return _SIMPLE[annotation]
-    return _container(annotation)
+    return _container(annotation, names=names)
 
 
-def _union(given: set[Any], ordered: Sequence[Any], *, text: bool) -> Kind | None:
+def _union(given: set[Any], ordered: Sequence[Any], *, text: bool, names: bool) -> Kind | None:
     array = given >= _ARRAY_PARTS
     # the parts of ArrayLike hold str and bytes, which no array of numbers is made of
     rest = [part for part in ordered if not (array and part in _ARRAY_PARTS)]
-    kinds = [kind_of(part) for part in rest]
-    kinds += [_NUMBERS] * array + [_SIMPLE[str]] * (array and text)
+    kinds = [kind_of(part, names=names) for part in rest]
+    kinds += [_NAMED if names else _NUMBERS] * array + [_SIMPLE[str]] * (array and text)
     if any(kind is None for kind in kinds):
         return None
     known = sorted((kind for kind in kinds if kind is not None), key=lambda kind: kind.words == "None")
@@ -239,7 +256,7 @@ def _article(name: str) -> str:
     return "an" if name[0] in "AEIOUaeiou" else "a"
 
 
-def _container(annotation: Any) -> Kind | None:
+def _container(annotation: Any, *, names: bool) -> Kind | None:
     origin, parts = get_origin(annotation) or annotation, get_args(annotation)
     if origin is Literal:
         return Kind(lambda value: isinstance(value, str) and value in parts, " or ".join(map(repr, parts)))
@@ -248,7 +265,7 @@ def _container(annotation: Any) -> Kind | None:
     if not isinstance(origin, type) or origin is Callable:
         return Kind(callable, "a function") if origin is Callable else None
     if issubclass(origin, Mapping) and (parts or origin in (Mapping, dict)):
-        return _mapping(parts)
+        return _mapping(parts, names=names)
     if issubclass(origin, Iterable) and parts:
         return _sequence(parts, once=origin is Iterable)
     made = getattr(origin, "made_by", _MADE_BY.get(origin, ""))
@@ -256,10 +273,10 @@ def _container(annotation: Any) -> Kind | None:
     return Kind(lambda value: isinstance(value, origin), words)
 
 
-def _mapping(parts: Sequence[Any]) -> Kind:
+def _mapping(parts: Sequence[Any], *, names: bool) -> Kind:
     if not parts:
         return Kind(lambda value: isinstance(value, Mapping), "a mapping")
-    key, item = (kind_of(part) or _ANYTHING for part in parts)
+    key, item = (kind_of(part, names=names) or _ANYTHING for part in parts)
     return Kind(
         lambda value: (
             isinstance(value, Mapping)
@@ -309,6 +326,7 @@ def _listed(value: Any) -> bool:
 _MADE_BY: dict[type, str] = {np.random.Generator: "give a numpy Generator, for example np.random.default_rng(1)"}
 _ANYTHING = Kind(lambda _: True, "anything")
 _NUMBERS = Kind(is_numeric_array, "an array of numbers")
+_NAMED = Kind(lambda value: is_numeric_array(value) or is_name_array(value), "an array of numbers or names")
 _COMPLEX = Kind(is_complex_array, "an array of complex numbers")
 _SIMPLE: dict[Any, Kind] = {
     None: Kind(lambda value: value is None, "None"),

@@ -22,12 +22,7 @@ MODEL = "mixed"
 RANDOM = ("slope", "intercept")
 
 
-@checked_arguments(
-    text=(
-        "covariates",
-        "person",
-    )
-)
+@checked_arguments(names=("covariates", "person"))
 def regress_trajectory(
     outcome: ArrayLike,
     time: ArrayLike,

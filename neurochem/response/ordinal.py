@@ -23,7 +23,7 @@ MODEL = "proportional odds"
 _SEPARATED = 15.0
 
 
-@checked_arguments(text=("covariates",))
+@checked_arguments(names=("covariates",))
 def regress_ordinal(
     outcome: ArrayLike, marker: ArrayLike, *, covariates: pd.DataFrame | dict[str, ArrayLike] | None = None
 ) -> FitResult:

@@ -54,12 +54,7 @@ class Inference:
             raise InputError(msg)
 
 
-@checked_arguments(
-    text=(
-        "clusters",
-        "covariates",
-    )
-)
+@checked_arguments(names=("clusters", "covariates"))
 def regress(  # noqa: PLR0913 - each keyword is one choice of the analysis and belongs in its record
     outcome: ArrayLike,
     marker: ArrayLike,

@@ -27,7 +27,7 @@ FEW_EVENTS = 10
 _ENDLESS = 15.0
 
 
-@checked_arguments(text=("covariates",))
+@checked_arguments(names=("covariates",))
 def regress_survival(
     time: ArrayLike,
     event: ArrayLike,

@@ -17,11 +17,13 @@ from neurochem.response import (
     regress,
     regress_ordinal,
     regress_survival,
+    regress_trajectory,
     reliable_change_index,
     scan_stderr,
     screen,
     stderr_from_crlb,
 )
+from neurochem.response.moderation.moderate import moderation
 
 N = 40
 RNG = np.random.default_rng(1)
@@ -112,3 +114,25 @@ def test_odd_values_give_an_answer_or_an_error_of_this_package(name, odd):
 def test_what_would_be_a_silent_wrong_number_is_refused(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.Series])
+def test_names_of_levels_clusters_and_people_are_taken_as_they_are(form):
+    sex, site = form(["M", "F"] * 20), form(["A", "B", "C", "D", "E"] * 8)
+    for fit in (
+        regress(Y, X, covariates={"sex": sex}),
+        regress_ordinal(EVENT + (Y > 1), X, covariates={"sex": sex}),
+        regress_survival(np.abs(Y) + 1, EVENT, X, covariates={"sex": sex}),
+        moderation(Y, X, np.tile([0, 1, 1, 0], 10), covariates={"sex": sex}),
+    ):
+        assert any("sex" in name for name in (*fit.estimates, *fit.settings.get("terms", ())))
+    coded = regress(Y, X, covariates={"sex": np.tile([1.0, 0.0], 20)})
+    assert regress(Y, X, covariates={"sex": sex})["slope"].value == pytest.approx(coded["slope"].value, rel=1e-12)
+    numbered = regress(Y, X, robust="cluster", clusters=np.tile(np.arange(5), 8))
+    assert regress(Y, X, robust="cluster", clusters=site)["slope"].stderr == numbered["slope"].stderr
+    person = np.repeat(np.arange(10), 4)
+    weeks, score = np.tile([0.0, 1, 2, 4], 10), 20 - np.tile([0.0, 1, 2, 4], 10) + Y + np.repeat(X[:10], 4)
+    named = regress_trajectory(score, weeks, form([f"sub-{i}" for i in person]), random="intercept")
+    assert named["slope"].value == regress_trajectory(score, weeks, person, random="intercept")["slope"].value
+    with pytest.raises(InputError, match="an array of numbers or names"):
+        regress_trajectory(score, weeks, [{}] * 40)

@@ -30,6 +30,9 @@ _LEAST = 12
 _CLEAR = 2.0
 
 
+_FEWEST_DRAWS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class _Paths:
     """Paths of one data set with their classical standard errors, and residuals for the sensitivity value."""
@@ -46,7 +49,7 @@ class _Paths:
     dof: float
 
 
-@checked_arguments
+@checked_arguments(names=("covariates",))
 def mediation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     outcome: ArrayLike,
     mediator: ArrayLike,
@@ -84,6 +87,7 @@ def mediation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     >>> print(f"{fit['indirect'].value:.4f} {fit['direct'].value:.4f} {fit['total'].value:.4f}")
     -5.7805 1.1138 -4.6667
     """
+    _check_draws(bootstraps)
     y = as_vector(outcome, "outcome")
     m, t = as_vector(mediator, "mediator", y.size), as_vector(arm, "arm", y.size)
     if set(np.unique(t)) != {0.0, 1.0}:
@@ -161,6 +165,7 @@ def mediate(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
     ----------
     MacKinnon, Lockwood, Williams (2004), Multivariate Behav Res 39:99. Imai, Keele, Tingley (2010), Psychol Methods 15:309.
     """
+    _check_draws(bootstraps)
     if OUTCOME_TYPES[outcome_type].binary if outcome_type in OUTCOME_TYPES else False:
         msg = f"outcome_type is '{outcome_type}'; paths multiply for scores only, use change or endpoint"
         raise InputError(msg)
@@ -200,6 +205,12 @@ class _Case:
     outcome_unit: str
     mediator_unit: str
     name: str
+
+
+def _check_draws(bootstraps: int) -> None:
+    if bootstraps < _FEWEST_DRAWS:
+        msg = f"bootstraps is {bootstraps}; an interval needs at least {_FEWEST_DRAWS}, 5000 are customary"
+        raise InputError(msg)
 
 
 def _check_size(people: int, terms: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import special
 
 from neurochem.arguments import checked_arguments
+from neurochem.errors import InputError
 from neurochem.units import FloatArray
 
 
@@ -71,6 +72,10 @@ def johnson_neyman(arm: float, interaction: float, covariance: FloatArray, *, do
     ----------
     Johnson, Neyman (1936), Stat Res Mem 1:57.
     """
+    covariance = np.asarray(covariance, dtype=float)
+    if covariance.shape != (2, 2) or not dof > 0.0:
+        msg = f"covariance has shape {covariance.shape} and dof is {dof:g}; give shape (2, 2) and a dof above zero"
+        raise InputError(msg)
     if not np.isfinite(covariance).all():
         return Region(math.nan, math.nan, math.nan, math.nan, math.nan, "none")
     t2 = float(special.ndtri(0.975) if math.isinf(dof) else special.stdtrit(dof, 0.975)) ** 2

@@ -124,7 +124,7 @@ def _scale_words(*, odds: bool, binary: bool) -> str:
     return "log-odds" if odds else "risk difference" if binary else "points"
 
 
-@checked_arguments
+@checked_arguments(names=("covariates",))
 def moderation(  # noqa: PLR0913 - each keyword is one choice of the analysis
     outcome: ArrayLike,
     marker: ArrayLike,
