@@ -1,8 +1,8 @@
 """Bias, standard error and coverage of edited fits: `python -m tests.benchmarks.edited [COUNT] [PART ...]`.
 
 Parts: noise (conditions laid on each other), mega, slaser, hermes (misaligned), models (other macromolecules than the
-fit's), prior (macromolecules drawn as the fit believes them), peaks, rests (drift within a condition, residual water,
-eddy currents), chain (raw coils and transients to concentrations).  Noise 0.15 and 0.30: GABA+ stands 14 and 7 standard
+fit's), prior (macromolecules drawn as the fit believes them), peaks, widths (lines of one condition broader), rests (residual
+water, eddy currents), chain (raw coils and transients to concentrations).  Noise 0.15 and 0.30: GABA+ stands 14 and 7 standard
 deviations high at 7.5 Hz.  SE/SD: root mean square standard error over the standard deviation of the estimates.
 """
 
@@ -17,6 +17,7 @@ from neurochem.mrs.edited import edited_spectra, fit_edited
 from neurochem.mrs.lineshape import gauss_fwhm, gauss_variance
 from neurochem.mrs.simulate_raw import RawDisturbances, simulate_raw
 from neurochem.results import FitResult
+from neurochem.units import FloatArray
 from tests.mrs import edited_truth as known
 
 NOISE = (0.15, 0.30)
@@ -58,6 +59,12 @@ def mega_truth(basis: mrs.EditedBasis | None = None) -> Truth:
     }
 
 
+def hermes_truths() -> Mapping[str, Truth]:
+    """Return what HERMES scans hold, by what they are fitted for."""
+    gaba = {"GABA": known.TRUTH["GABA"], "GABA+": known.gaba_plus(known.hermes_basis())}
+    return {"GABA": gaba, "GSH": {"GSH": known.TRUTH["GSH"]}}
+
+
 def mega_draw(width_hz: float, noise_sd: float, *, method: str | None = None, **scan: object) -> Draw:
     """Return a maker of MEGA scans, fitted by their own basis."""
     basis = scan.get("basis") or known.mega_basis()
@@ -93,12 +100,14 @@ def prior_draw(width_hz: float, noise_sd: float) -> Draw:
     return draw
 
 
-def hermes_draw(width_hz: float, noise_sd: float, target: str) -> Draw:
-    """Return a maker of HERMES scans whose steps lie apart, fitted for one molecule."""
-    moved = {"a": (2.0, 8.0), "b": (-1.5, -5.0), "c": (1.0, 12.0)}
+def hermes_draw(width_hz: float, noise_sd: float, target: str, *, drift: Mapping[str, str] | None = None) -> Draw:
+    """Return a maker of HERMES scans whose steps lie apart, fitted for one molecule; `drift` says what broadens a step."""
+    scans = known.hermes_scan(width_hz, moved={"a": (2.0, 8.0), "b": (-1.5, -5.0), "c": (1.0, 12.0)})
+    for step, kind in (drift or {}).items():
+        scans[step] = scans[step].with_fid(scans[step].fid * wider(kind))
 
     def draw(rng: np.random.Generator) -> FitResult:
-        edited = edited_spectra(known.hermes_scan(width_hz, noise_sd=noise_sd, rng=rng, moved=moved))
+        edited = edited_spectra(known.disturbed(scans, {}, noise_sd, rng))
         return fit_edited(
             edited, basis=known.hermes_basis(), target=target, macromolecules="3to2" if target == "GABA" else None
         )
@@ -116,16 +125,34 @@ def model_draw(width_hz: float, noise_sd: float, model: str | None) -> Draw:
     return draw
 
 
+def wider(kind: str) -> FloatArray:
+    """Return what broadens a condition in time: transients spread evenly over 2 or 1 Hz, or a line wider by 0.5 Hz."""
+    time_s = np.arange(known.POINTS) * known.DWELL_S
+    made = {
+        "2 Hz drift": np.sinc(2.0 * time_s), "1 Hz drift": np.sinc(time_s), "Lorentzian 0.5 Hz": np.exp(-np.pi * 0.5 * time_s),
+        "Gaussian 2 Hz": np.exp(-gauss_variance(2.0) * time_s**2),
+    }  # fmt: skip
+    return np.asarray(made[kind], dtype=float)
+
+
+def wider_draw(width_hz: float, noise_sd: float, kind: str) -> Draw:
+    """Return a maker of MEGA scans whose ON has broader lines, noise as ever."""
+
+    def draw(rng: np.random.Generator) -> FitResult:
+        on, off = known.mega_scan(width_hz, **MOVED)
+        pair = known.disturbed({"on": on.with_fid(on.fid * wider(kind)), "off": off}, {}, noise_sd, rng)
+        return fit_edited(*pair.values(), basis=known.mega_basis())
+
+    return draw
+
+
 def rest_draw(width_hz: float, noise_sd: float, kind: str) -> Draw:
     """Return a maker of MEGA scans that a subtraction leaves rests of."""
 
     def draw(rng: np.random.Generator) -> FitResult:
         on, off = known.mega_scan(width_hz, noise_sd=noise_sd, rng=rng, **MOVED)
         time_s = on.time_s
-        if kind == "drift in ON":
-            # transients spread evenly over 2 Hz broaden ON and not OFF
-            on = on.with_fid(on.fid * np.sinc(2.0 * time_s))
-        elif kind == "residual water":
+        if kind == "residual water":
             turn = np.exp(
                 2j * np.pi * (float(rng.uniform(-5, 5)) + 1j * 4.0) * time_s + 2j * np.pi * float(rng.uniform())
             )
@@ -173,8 +200,10 @@ def cases(part: str) -> Iterator[tuple[str, Draw, Truth]]:
         for model in ("free", "FSL-MRS", "1to1GABA"):
             yield f"{model} for 3to2, 7.5 Hz", model_draw(7.5, NOISE[1], model), mega_truth()
     elif part == "rests":
-        for kind in ("drift in ON", "residual water", "eddy currents"):
+        for kind in ("residual water", "eddy currents"):
             yield f"{kind}, 7.5 Hz", rest_draw(7.5, NOISE[1], kind), mega_truth()
+    elif part == "widths":
+        yield from _of_widths()
     else:
         for width in known.WIDTHS_HZ:
             for noise in NOISE:
@@ -182,13 +211,22 @@ def cases(part: str) -> Iterator[tuple[str, Draw, Truth]]:
                     yield f"{part} {width:g} Hz, noise {noise:g}", draw, truth
 
 
+def _of_widths() -> Iterator[tuple[str, Draw, Truth]]:
+    """Yield scans in which the lines of one condition are broader."""
+    for width in known.WIDTHS_HZ:
+        yield f"ON drifts, {width:g} Hz", wider_draw(width, NOISE[1], "2 Hz drift"), mega_truth()
+    for kind in ("Lorentzian 0.5 Hz", "Gaussian 2 Hz"):
+        yield f"ON wider, {kind}", wider_draw(7.5, NOISE[1], kind), mega_truth()
+    for target, truth in hermes_truths().items():
+        drift = {"a": "2 Hz drift", "c": "1 Hz drift"}
+        yield "HERMES drifts, 7.5 Hz", hermes_draw(7.5, NOISE[1], target, drift=drift), truth
+
+
 def _on_the_grid(part: str, width: float, noise: float) -> list[tuple[Draw, Truth]]:
     """Return makers and truths of a part that is done for every linewidth and noise."""
     truth = mega_truth()
     if part == "hermes":
-        plus = known.gaba_plus(known.hermes_basis())
-        gaba, gsh = (hermes_draw(width, noise, target) for target in ("GABA", "GSH"))
-        return [(gaba, {"GABA": known.TRUTH["GABA"], "GABA+": plus}), (gsh, {"GSH": known.TRUTH["GSH"]})]
+        return [(hermes_draw(width, noise, target), own) for target, own in hermes_truths().items()]
     if part == "slaser":
         basis = known.slaser_basis()
         return [(mega_draw(width, noise, basis=basis), mega_truth(basis))]
@@ -198,7 +236,7 @@ def _on_the_grid(part: str, width: float, noise: float) -> list[tuple[Draw, Trut
     return [(makers[part](width, noise), truth)]
 
 
-PARTS = ("noise", "mega", "slaser", "hermes", "models", "prior", "peaks", "rests", "chain")
+PARTS = ("noise", "mega", "slaser", "hermes", "models", "prior", "peaks", "widths", "rests", "chain")
 
 
 def main() -> int:
