@@ -227,17 +227,21 @@ def advantage_of(  # noqa: PLR0913 - each keyword is one choice of the analysis
 def _numbers(features: "pd.DataFrame | ArrayLike", y: FloatArray) -> FloatArray:
     """Return the features as numbers, after the guards against leakage."""
     from neurochem.response.prediction import leakage
+    from neurochem.response.prediction.refusal import refuse
 
     try:
         values = np.asarray(features, dtype=float).reshape(y.size, -1)
     except (TypeError, ValueError):
         msg = f"features cannot be read as numbers for {y.size} people; give a table of numbers, one row a person"
         raise InputError(msg) from None
-    named = isinstance(features, pd.DataFrame)
-    names = [str(name) for name in features.columns] if named else [f"feature {i}" for i in range(values.shape[1])]
-    if named:
-        leakage.refuse_later(names, {}, None, {})
-    leakage.refuse_disguised(pd.DataFrame(values, columns=names), y, scale="", allow={})
+    names = [f"feature {i}" for i in range(values.shape[1])]
+    if isinstance(features, pd.DataFrame):
+        names = [str(name) for name in features.columns]
+    for name in names:
+        if leakage.sounds_later(name):
+            text = f"'{name}' sounds as if measured after treatment began. Leave it out; if it was measured before, rename it"
+            refuse("a post-baseline variable as a baseline feature", text)
+    leakage.refuse_disguised(pd.DataFrame(values, columns=names), y, scale="", allow=None)
     return values
 
 

@@ -117,18 +117,23 @@ def refuse_later(
             refuse("a post-baseline variable as a baseline feature", text + "or leave it out")
 
 
-def refuse_disguised(table: pd.DataFrame, outcome: FloatArray, *, scale: str, allow: Mapping[str, str]) -> None:
+def refuse_disguised(table: pd.DataFrame, outcome: FloatArray, *, scale: str, allow: Mapping[str, str] | None) -> None:
     """Refuse the outcome in disguise: scale items, words for the result of treatment, a column that tells the outcome.
 
     Raises
     ------
     LeakageError
-        With the column and what gave it away. `allow` takes a reason for columns that are known before treatment.
+        With the column and what gave it away. `allow` takes a reason for columns that are known before treatment; it is None
+        where the caller offers no such choice.
     """
     for name in table.columns:
-        if name in allow:
+        if name in (allow or ()):
             continue
-        remedy = f"Leave it out; if it is known before treatment, say why with allow={{'{name}': 'reason'}}"
+        remedy = (
+            "Leave it out"
+            if allow is None
+            else f"Leave it out; if it is known before treatment, say why with allow={{'{name}': 'reason'}}"
+        )
         if _DISGUISED.search(name):
             refuse("the outcome in disguise", f"'{name}' is known only when the treatment has worked or not. {remedy}")
         if _ITEM.search(name) and (
