@@ -265,3 +265,10 @@ def test_the_index_of_a_cohort_has_a_row_a_patient():
     )
     assert len(found.table) == 24
     assert "not assigned at random" in found.summary()
+
+
+def test_the_same_arm_twice_is_refused():
+    with pytest.raises(
+        InputError, match="arms are ssri, ssri; name two different ones, the reference first, of placebo, ssri"
+    ):
+        moderate(a24_cohort(), outcome="hamd17", marker="BPND", outcome_type="endpoint", arms=("ssri", "ssri"))

@@ -191,7 +191,9 @@ def _two_arms(cohort: Cohort, arms: tuple[str, str] | None) -> tuple[str, str]:
                 raise unknown_name(name, known, kind="arm")
         if len(arms) == 2 and arms[0] != arms[1]:
             return arms[0], arms[1]
-    if arms is not None or len(known) != 2:
+        msg = f"arms are {', '.join(arms)}; name two different ones, the reference first, of {', '.join(known)}"
+        raise InputError(msg)
+    if len(known) != 2:
         msg = f"the study has {len(known)} arm(s) ({', '.join(known) or 'none'}); moderation compares two: "
         msg += "choose arms=('reference', 'other')" if len(known) > 2 else "with one arm only `associate` has a meaning"
         raise InputError(msg)
