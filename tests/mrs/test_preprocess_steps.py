@@ -213,3 +213,16 @@ def test_a_water_reference_of_another_sampling_still_corrects(press):
     clean = mrs.preprocess(press.with_fid(press.fid * np.exp(1j * phase)), water=water, steps=["eddy_currents"])
     # linear interpolation of a phase that bends by 1/0.05 s within 0.5 ms
     assert_allclose(clean.spectrum.fid[:1000], press.fid[:1000], rtol=0, atol=2e-4 * np.abs(press.fid).max())
+
+
+def test_a_spectrum_filled_with_zeros_is_phased_by_its_own_noise():
+    basis = mrs.simulate_basis(
+        "press", echo_time_s=0.03, larmor_mhz=127.7, dwell_s=5e-4, points=1024, metabolites=["NAA", "Cr", "GPC"]
+    )
+    scan = mrs.simulate(basis, {"NAA": 12, "Cr": 8, "GPC": 2}, lorentz_hz=5, phase_deg=40.0)
+    found = [
+        mrs.preprocess(scan, steps=steps).steps[-1].effect["phase_deg"] for steps in (["phase"], ["zero_fill", "phase"])
+    ]
+    assert abs(found[0] - 40.0) < 6.0
+    # zeros add no information
+    assert abs(found[1] - found[0]) < 0.1

@@ -5,6 +5,7 @@ import pytest
 
 from neurochem import mrs
 from neurochem.errors import UnknownNameError
+from neurochem.mrs.simulate_raw import RawDisturbances, simulate_raw
 from tests.mrs.test_raw import CONTENT, SAMPLING, of
 
 T = np.arange(2048) * 4e-4
@@ -96,3 +97,29 @@ def test_where_there_is_no_water_nothing_is_removed(press, rng):
 def test_an_unknown_method_is_refused(press):
     with pytest.raises(UnknownNameError, match="method of remove_water"):
         mrs.preprocess(press, steps=[("remove_water", {"method": "hlsvd"})])
+
+
+def test_alignment_keeps_what_metabolites_tell_where_there_is_no_water(press):
+    """Bounds of Cramer and Rao at an SNR of 10: 1.4 to 1.7 degrees without, 1.9 to 2.2 with the filter of water."""
+    spread = {}
+    for water in (True, "auto"):
+        off = []
+        for seed in range(6):
+            quiet = RawDisturbances(residual_water=0.0, corrupted=0.0, eddy_deg=0.0)
+            scan = simulate_raw(press, rng=np.random.default_rng(seed), coils=1, transients=32, disturbances=quiet)
+            steps = ["combine_coils", ("align", {"water_filter": water})]
+            found = np.ravel(mrs.preprocess(scan.data, steps=steps).steps[-1].effect["phase_deg"])
+            left = found - scan.truth.phase_deg[0]
+            off.append(np.std((left - np.median(left) + 180.0) % 360.0 - 180.0))
+        spread[water] = np.sqrt(np.mean(np.square(off)))
+    assert spread["auto"] < 0.95 * spread[True]
+    assert spread["auto"] < 1.75
+
+
+def test_alignment_filters_water_that_is_there(press):
+    scan = simulate_raw(press, rng=np.random.default_rng(3), coils=1, transients=32)
+    found = [
+        mrs.preprocess(scan.data, steps=["combine_coils", ("align", {"water_filter": water})]).steps[-1].effect
+        for water in (True, "auto")
+    ]
+    assert found[0]["shift_hz"] == found[1]["shift_hz"]

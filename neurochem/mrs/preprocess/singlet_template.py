@@ -1,11 +1,13 @@
 """Shift and phase of a spectrum against the singlets that every brain spectrum has."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurochem.errors import InputError
+from neurochem.mrs.preprocess.noise import late_points
 from neurochem.mrs.preprocess.registration import band_limited, register
 from neurochem.mrs.preprocess.state import band_hz
 from neurochem.mrs.preprocess.transients import compared
@@ -80,7 +82,7 @@ def match_singlets(
             raise InputError(msg)
     time_s = np.arange(fid.size) * data.dwell_s
     shift, phase, agreement, prominence = 0.0, 0.0, 0.0, 0.0
-    late = fid[-max(fid.size // 5, 8) :]
+    late = fid[late_points(fid)]
     sd = float(np.sqrt(np.mean(np.abs(late - late.mean()) ** 2)))
     for bands, reach_ppm in (((_RANGE_PPM,), max_shift_ppm), (tuple(_around(name) for name in lines), _FINE_PPM)):
         part = _limited(compared(fid[None, :] * np.exp(-2j * np.pi * shift * time_s), data), data, bands)
@@ -92,7 +94,8 @@ def match_singlets(
         size = float(np.linalg.norm(moved) * np.linalg.norm(part[0]))
         overlap = abs(complex(np.vdot(moved, part[0])))
         agreement = overlap / size if size > 0 else 0.0
-        prominence = overlap / max(float(np.linalg.norm(moved)) * sd, np.finfo(float).tiny)
+        noise = float(np.linalg.norm(moved)) * sd
+        prominence = overlap / noise if noise > 0.0 else math.inf if overlap > 0.0 else 0.0
     return SingletMatch(-shift / data.larmor_mhz, phase, agreement, prominence)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from neurochem.errors import InputError
 from neurochem.mrs.preprocess.state import WATER_PPM, band_hz
-from neurochem.mrs.preprocess.water_filter import without_water
+from neurochem.mrs.preprocess.water_filter import steady, without_water
 from neurochem.mrs.spectra import COIL, DYNAMIC, TIME, Acquisition
 from neurochem.units import ComplexArray
 
@@ -73,3 +73,12 @@ def judged_band(data: Acquisition, ppm: tuple[float, float]) -> tuple[float, flo
         half = 0.5 / data.dwell_s
         return -half, half
     return band_hz(data, ppm)
+
+
+def water_steady(aligned: ComplexArray, data: Acquisition, noise: ComplexArray) -> bool:
+    """Say whether aligned FIDs, (n_transients, n_points), differ by no more than noise where residual water is."""
+    centre = (data.reference_ppm - WATER_PPM) * data.larmor_mhz
+    if data.nucleus != "1H" or abs(centre) > 0.5 / data.dwell_s:
+        return False
+    reach = WATER_REACH_PPM * data.larmor_mhz
+    return steady(aligned, data.dwell_s, centre_hz=centre, reach_hz=reach, noise=noise)

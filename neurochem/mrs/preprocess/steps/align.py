@@ -12,7 +12,15 @@ from neurochem.mrs.preprocess.outliers import similarity_weights, unlikeness
 from neurochem.mrs.preprocess.rats import least_degree, register_rats
 from neurochem.mrs.preprocess.registration import Alignment, Register, align, band_limited, register, start_of
 from neurochem.mrs.preprocess.state import STEPS, Done, State, Trace, usable
-from neurochem.mrs.preprocess.transients import ALIGN_PPM, ALIGN_S, JUDGE_PPM, compared, judged_band, stacks
+from neurochem.mrs.preprocess.transients import (
+    ALIGN_PPM,
+    ALIGN_S,
+    JUDGE_PPM,
+    compared,
+    judged_band,
+    stacks,
+    water_steady,
+)
 from neurochem.mrs.spectra import DYNAMIC, Acquisition
 from neurochem.units import ComplexArray
 
@@ -20,6 +28,8 @@ MAX_SHIFT_HZ = 20.0
 _TAPER_PPM = 0.1
 _OUTLIER_LIMIT = 3.0
 _WATER_SECONDS = 0.2
+# Fewer transients do not tell what is usual among them.
+_FEWEST = 8
 _RATS_DEGREE, _MOST_DEGREE = 2, 10
 # Finds the shifts of one stack of transients.
 Finder = Callable[[ComplexArray, Acquisition], Alignment]
@@ -77,7 +87,7 @@ def robust_registration(
     rounds: int = 6,
     seconds: float = ALIGN_S,
     max_shift_hz: float = MAX_SHIFT_HZ,
-    water_filter: bool = True,
+    water_filter: bool | str = "auto",
 ) -> Done:
     """Align transients in time, without residual water, against a reference in which unlike ones count little.
 
@@ -94,18 +104,23 @@ def robust_registration(
         Part of the FID that is compared (s).
     max_shift_hz : float
         Largest shift searched (Hz).
-    water_filter : bool
-        Take residual water out before comparing (by projection, alike in every transient).
+    water_filter : bool or "auto"
+        Take residual water out before comparing (by projection, alike in every transient); "auto" does unless aligned
+        transients are as like each other where water is as noise allows.
 
     Notes
     -----
     In the spirit of robust spectral registration; the water filter is a projection instead of an HSVD of each transient,
-    and the reference is found in rounds instead of one transient after the other.
+    and the reference is found in rounds instead of one transient after the other.  The filter takes a fifth of what is
+    known of the phase with it: at an SNR of 10 and 30 ms 1.9 to 2.3 instead of 1.6 to 1.7 degrees.  Where water of 10 times
+    NAA and more changes from transient to transient no smaller filter does better.
     """
     _check_search(rounds, seconds, max_shift_hz)
+    if isinstance(water_filter, str) and water_filter != "auto":
+        msg = f"water_filter is '{water_filter}'; give True, False, or 'auto'."
+        raise InputError(msg)
 
     def find(fids: ComplexArray, scan: Acquisition) -> Alignment:
-        part = compared(fids, scan, seconds=seconds, water_filter=water_filter)
         band, judged = judged_band(scan, ppm), judged_band(scan, JUDGE_PPM)
         taper = _TAPER_PPM * scan.larmor_mhz
 
@@ -116,10 +131,17 @@ def robust_registration(
         def weigh(aligned: ComplexArray, mean: ComplexArray) -> np.ndarray:
             return similarity_weights(unlikeness(aligned, mean, dwell_s=scan.dwell_s, band_hz=judged), _OUTLIER_LIMIT)
 
-        return align(
-            part, method, dwell_s=scan.dwell_s, start=start_of(part, "median"), rounds=rounds,
-            weigh=weigh if part.shape[0] >= 8 else None,
-        )  # fmt: skip
+        options: dict[str, Any] = {
+            "dwell_s": scan.dwell_s, "rounds": rounds, "weigh": weigh if fids.shape[0] >= _FEWEST else None
+        }  # fmt: skip
+        part = compared(fids, scan, seconds=seconds, water_filter=bool(water_filter))
+        found = align(part, method, start=start_of(part, "median"), **options)
+        if water_filter == "auto" and fids.shape[0] >= _FEWEST:
+            whole = compared(fids, scan, seconds=seconds, water_filter=False)
+            aligned = found.corrected(whole, scan.dwell_s)
+            if water_steady(aligned[found.weights > 0], scan, fids[:, -max(fids.shape[-1] // 5, 8) :]):
+                found = align(whole, method, start=found.weights @ aligned, **options)
+        return found
 
     return _aligned(state, find, "robust spectral registration", max_shift_hz)
 
