@@ -65,7 +65,11 @@ def test_a_cohort_gives_both_paths_as_measured_and_corrected(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("choices", "message"), [({"outcome_type": "response"}, "scores only"), ({"arms": ("ssri", "ssri")}, "2 arm")]
+    ("choices", "message"),
+    [
+        ({"outcome_type": "response"}, "scores only"),
+        ({"arms": ("ssri", "ssri")}, "arms are ssri, ssri; name two different ones"),
+    ],
 )
 def test_what_has_no_meaning_is_refused(tmp_path, choices, message):
     cohort = small_study(np.random.default_rng(3), patients=30).read(tmp_path)
