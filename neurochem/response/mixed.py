@@ -103,7 +103,14 @@ def _reml(scores: FloatArray, design: FloatArray, weeks: FloatArray, codes: NDAr
     with warnings.catch_warnings():
         # a variance at zero and a restart are told by the flags of the result
         warnings.simplefilter("ignore")
-        return model.fit(reml=True, method=["bfgs", "lbfgs", "powell"], gtol=1e-8)
+        try:
+            return model.fit(reml=True, method=["bfgs", "lbfgs", "powell"], gtol=1e-8)
+        except (ValueError, np.linalg.LinAlgError) as error:
+            msg = (
+                f"{len(set(codes.tolist()))} people with {scores.size} scores do not carry this model ({error}); take "
+            )
+            msg += "random='intercept', leave out terms that can be computed from others, or add people"
+            raise InputError(msg) from error
 
 
 def _result(names: list[str], fit: Any, columns: Columns, random: str) -> FitResult:

@@ -94,6 +94,7 @@ def test_odd_values_give_an_answer_or_an_error_of_this_package(name, odd):
         (lambda: ratio_of_markers(1.8, 8.0, 0.2, 0.1, correlation=1.5), "correlation holds 1.5"),
         (lambda: scan_stderr([0.1, -0.1], 0.1), "fit_se holds -0.1"),
         (lambda: reliable_change_index([1, 2], [1, 2, 3], baseline_sd=4, reliability=0.8), "flat arrays of one length"),
+        (lambda: regress_trajectory([1, 2, 3], [0, 1, 2], ["a", "a", "a"]), "1 people with 3 scores do not carry"),
         (lambda: kaplan_meier([1, -2], [1, 0]), "time zero or more"),
         (lambda: kaplan_meier([1, 2], [1, 2]), "event must hold 0 and 1"),
         (lambda: regress(Y, X, robust="cluster", clusters=[*range(N - 1), np.nan]), r"clusters\[39\] is missing"),
