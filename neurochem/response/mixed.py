@@ -22,6 +22,9 @@ MODEL = "mixed"
 RANDOM = ("slope", "intercept")
 
 
+_FEWEST_PEOPLE = 3
+
+
 @checked_arguments(names=("covariates", "person"))
 def regress_trajectory(
     outcome: ArrayLike,
@@ -79,6 +82,10 @@ def regress_trajectory(
         msg += "and at least three visits for random='slope', two for 'intercept'"
         raise InputError(msg)
     columns = columns_of(marker, covariates, scores.size)
+    if np.unique(codes).size < _FEWEST_PEOPLE:
+        msg = f"{np.unique(codes).size} people with {scores.size} scores do not carry a model of differences between people; "
+        msg += f"at least {_FEWEST_PEOPLE} are needed"
+        raise InputError(msg)
     names, design = _design(weeks, columns)
     return _result(names, _reml(scores, design, weeks, codes, random), columns, random)
 
