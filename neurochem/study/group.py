@@ -24,14 +24,13 @@ from neurochem.study.derivatives import (
     write_fits,
     write_table,
 )
-from neurochem.study.index import tracer_names, write_index
+from neurochem.study.index import GROUP_FOLDER, tracer_names, write_index
 from neurochem.study.participants import check_folders
 from neurochem.study.provenance import command_text, write_provenance
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GROUP_FOLDER = "group"
 CARD_FILE = "prediction_card.json"
 # One start for the folds and shuffles of every study: same input, same bytes out.
 PREDICTION_SEED = 1

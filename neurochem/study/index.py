@@ -11,6 +11,7 @@ from neurochem.study.derivatives import MARKERS_SUFFIX, read_rows
 from neurochem.study.scans import read_scans
 
 INDEX_FILE = "index.html"
+GROUP_FOLDER = "group"
 
 
 def write_index(

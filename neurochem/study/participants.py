@@ -10,7 +10,7 @@ from neurochem.study.bids import LABELS_FILE, Scan, find_scans, find_segmentatio
 from neurochem.study.config import Config, PetConfig
 from neurochem.study.derivatives import dataset_name, merge_markers, write_dataset_files
 from neurochem.study.engines import map_jobs
-from neurochem.study.index import write_index
+from neurochem.study.index import GROUP_FOLDER, write_index
 from neurochem.study.jobs import ScanJob, ScanOutcome, process_scan
 from neurochem.study.mrs_config import check_mrs_config
 from neurochem.study.mrs_pairs import check_mrs_pairs
@@ -195,5 +195,9 @@ def run_participants(
     tables += write_scans(out, outcomes, bids_dir=Path(bids_dir))
     command = command_text("participant", participants=participants, sessions=sessions)
     provenance = write_provenance(out, level="participant", command=command, config=config.record())
-    index = write_index(out, rows, title=dataset_name(Path(bids_dir)))
+    # what the group level found rests on markers that may just have changed
+    notes = (f"{GROUP_FOLDER}/ holds findings of an earlier run; run the group level again.",) * (
+        out / GROUP_FOLDER
+    ).is_dir()
+    index = write_index(out, rows, title=dataset_name(Path(bids_dir)), notes=notes)
     return RunReport(tuple(outcomes), tuple(path.relative_to(out) for path in (*written, *tables, provenance, index)))

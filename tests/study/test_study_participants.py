@@ -175,6 +175,14 @@ def test_a_second_run_of_other_people_adds_to_the_table(tiny_pet, tmp_path):
     assert {row["participant_id"] for row in read_rows(tmp_path / "markers.tsv")} == {"sub-01", "sub-02"}
 
 
+def test_findings_of_an_earlier_group_level_are_told_on_the_page_of_later_scans(tiny_pet, tmp_path):
+    for label in ("01", "02"):
+        run_participants(tiny_pet, tmp_path, config=config_of(tiny_pet), participants=[label], sessions=["week8"])
+        page = (tmp_path / "index.html").read_text(encoding="utf-8")
+        assert ("run the group level again" in page) == (label == "02")
+        (tmp_path / "group").mkdir(exist_ok=True)
+
+
 def test_a_failed_fit_blanks_its_value_and_the_batch_goes_on(tiny_pet, tmp_path):
     import nibabel
     import numpy as np

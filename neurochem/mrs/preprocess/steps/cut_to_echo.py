@@ -61,7 +61,10 @@ def cut_to_echo(state: State, *, points: int | str = "header") -> Done:
         f"phases of NAA, creatine and choline: top of the echo {1e3 * delay.seconds:.2f} ms after the first point"
     )
     if sure and delay.seconds > _TOLD_S:
-        remedy = f"where the sequence samples before its echo, give points (about {round(delay.seconds / dwell_s)})"
+        remedy = (
+            f"where the sequence samples before its echo, give points (about {round(delay.seconds / dwell_s)}); "
+            "a metabolite-nulled scan may look so without being late"
+        )
         return Done(state, f"CHECK: {measured}, and no number in the header agrees: nothing cut; {remedy}", effect)
     said = f"; the {_some(stated)} points that the header names are not confirmed" if stated else ""
     return Done(state, f"{measured}{said}: nothing cut", effect)
