@@ -107,11 +107,12 @@ def fit_edited(  # noqa: PLR0913 - keywords of one analysis
     Notes
     -----
     The basis is subtracted as the data are, so that no efficiency enters; a peak area does need one.  GABA+ is the sum
-    of GABA and MM3co weighted by their areas between 2.8 and 3.2 ppm.  What is left of misalignment is fitted together with
-    the elements (neurochem.mrs.edited.refine), so that its error is in theirs.  Simulated at 3 T, TE 68 ms, lines of 5 to
-    10 Hz, ON 3 Hz and 10 degrees off: by basis GABA and GABA+ have a bias below 0.5 %, standard errors 0.95 to 1.05 times the
-    scatter, and 95 % intervals that cover in 92 to 96 % (docs/edited.md); a wrong model of the macromolecule moves GABA by 5 to
-    20 %.  By peaks with a basis GABA+ is within 4 %, its error, which holds the misfit of a Gaussian, 1.3 to 4 times the
+    of GABA and MM3co weighted by their areas between 2.8 and 3.2 ppm.  What is left of misalignment, and lines wider in one
+    condition than in another, are fitted together with the elements (neurochem.mrs.edited.refine), so that their errors are in
+    those of the estimates.  Simulated at 3 T, TE 68 ms, lines of 5 to 10 Hz, ON 3 Hz and 10 degrees off: by basis GABA and
+    GABA+ have a bias below 0.5 %, standard errors 0.95 to 1.1 times the scatter, and 95 % intervals that cover in 93 to
+    97 % (docs/edited.md); a wrong model of the macromolecule moves GABA by 5 to
+    20 %.  By peaks with a basis GABA+ is within 4 %, its error, which holds the misfit of a Gaussian, 1.9 to 4.4 times the
     scatter; by peaks alone, with Gannet's efficiency, GABA+ runs from 7 % high at 5 Hz to 8 % low at 10 Hz (quadratic
     baseline), and Glx holds GSH, some 10 %.
 
