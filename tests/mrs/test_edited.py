@@ -246,6 +246,20 @@ def test_models_of_the_macromolecule_differ_in_gaba_and_hardly_in_gaba_plus(nois
         fit_edited(*noisy, basis=mega_basis(), macromolecules="3to")
 
 
+def test_macromolecules_that_are_missing_where_the_model_takes_them_from_are_told(rng):
+    told = []
+    for amount in (0.0, 0.55):
+        on, off = mega_scan(noise_sd=0.1, rng=rng, mm=amount)
+        told.append(
+            [
+                flag.severity
+                for flag in fit_edited(on, off, basis=mega_basis()).flags
+                if flag.name == "few_macromolecules"
+            ]
+        )
+    assert told == [["info"], []]
+
+
 def test_hermes_gives_gaba_and_glutathione(rng):
     basis = hermes_basis()
     scans = {

@@ -33,6 +33,12 @@ METHODS = ("basis", "peaks")
 PPM = (0.5, 4.2)
 # What the sum of the sub-spectra is fitted for.
 _REFERENCES = ("Cr", "PCr", "tCr", "GPC", "PCh", "Cho", "tCho")
+# Models that take MM3co from the line at 0.92 ppm; in brain MM3co is a third to a half of GABA+.
+_FOLLOW_MM09, _LEAST_SHARE = ("3to2", "FSL-MRS"), 0.15
+_FEW = (
+    "macromolecules are {:.0f} % of GABA+, since hardly any stand at 0.92 ppm, from which the model takes those at 3 ppm; "
+    "unless they were suppressed, GABA holds them: report GABA+"
+)
 
 
 @checked_arguments
@@ -229,7 +235,11 @@ def _by_basis(
     if made.tied:
         return with_sums(result, {"GABA+": {"GABA+": 2.0}, "GABA": {"GABA+": 1.0}})
     summed = with_sums(result, {"GABA+": made.gaba_plus})
-    return with_fields(summed, diagnostics={**summed.diagnostics, **_shares(summed, made.gaba_plus)})
+    shares = _shares(summed, made.gaba_plus)
+    flags = summed.flags
+    if made.model in _FOLLOW_MM09 and shares.get("mm_share", 1.0) < _LEAST_SHARE:
+        flags = (*flags, Flag("few_macromolecules", _FEW.format(100.0 * shares["mm_share"]), "info", "GABA"))
+    return with_fields(summed, diagnostics={**summed.diagnostics, **shares}, flags=flags)
 
 
 def _shares(result: FitResult, weights: Mapping[str, float]) -> dict[str, float]:
