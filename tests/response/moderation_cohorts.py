@@ -78,12 +78,12 @@ def likelihood_rates(trials, interaction, *, binary=False):
     cohorts, unit = cohorts_of(trials, binary=binary)
     top = best(cohorts)
     drops = [profile_drop(cohorts, top, INTERACTION, value / unit) for value in (interaction, 0.0)]
-    p = [tail(drop, cohorts.people, np.full(len(unit), cohorts.dof)) for drop in drops]
-    limit = largest_drop(0.95, float(cohorts.people[0]), cohorts.dof)
+    p = [tail(drop, cohorts.people, cohorts.dof) for drop in drops]
     some = np.arange(min(200, len(unit)))  # enough for a share
     few, peak = cohorts.chosen(some), top.chosen(some)
     far = [profile_drop(few, peak, INTERACTION, np.full(len(some), side * few.far)) for side in (-1.0, 1.0)]
-    return Rates(top.values[:, INTERACTION] * unit, *p, float(np.mean(np.minimum(*far) < limit)))
+    limits = np.array([largest_drop(0.95, float(cohorts.people[0]), float(dof)) for dof in few.dof])
+    return Rates(top.values[:, INTERACTION] * unit, *p, float(np.mean(np.minimum(*far) < limits)))
 
 
 def naive_rates(trials, interaction, *, robust=True):

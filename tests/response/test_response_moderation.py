@@ -75,6 +75,27 @@ def test_a_study_of_one_arm_is_refused_and_a_wrong_arm_named():
         moderate(a24_cohort(), outcome="hamd17", marker="BPND", error="MLE")
 
 
+def test_noise_of_the_marker_costs_degrees_of_freedom_and_none_costs_nothing():
+    y, w, arm, _ = simulated(np.random.default_rng(4), 24)
+    dofs = [moderation(y, w, arm, stderr=np.full(24, size)).diagnostics["dof"] for size in (1e-6, 0.3, 0.6, 50.0)]
+    assert_allclose(dofs[0], 20.0, atol=1e-9)
+    assert dofs[0] > dofs[1] > dofs[2] > dofs[3]
+    # twice a share of noise of one at most
+    assert_allclose(dofs[3], 18.0, atol=1e-9)
+    spread = np.var(w - np.where(arm == 1.0, w[arm == 1.0].mean(), w[arm == 0.0].mean())) * 24 / 22
+    assert_allclose(dofs[1], 20.0 - 2.0 * 0.09 / spread, rtol=1e-9)
+
+
+def test_a_correction_without_standard_errors_is_noted_and_the_fit_stands():
+    y, w, arm, se = simulated(np.random.default_rng(5), 60)
+    fit = moderation(y, w, arm)
+    note = next(flag for flag in fit.flags if flag.name == "nothing_corrected")
+    assert note.severity == "info"
+    assert fit.success
+    for other in (moderation(y, w, arm, stderr=se), moderation(y, w, arm, error="none")):
+        assert "nothing_corrected" not in {flag.name for flag in other.flags}
+
+
 def simulated(rng, n, interaction=-2.0, noise=0.67):
     true, arm = rng.standard_normal(n), (rng.random(n) < 0.5).astype(float)
     variance = np.maximum(noise * rng.gamma(2.0, 0.5, n), 0.1 * noise)

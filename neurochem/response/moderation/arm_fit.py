@@ -109,9 +109,9 @@ def likelihood(data: ArmData, *, corrected: bool = True) -> ArmFit:
     found = top.values[0]
     values = found[order] * scale + np.array([0.0, 0.0, 0.0, middle])
     limits = _limits(cohort, top, unit, scale_y)
-    people = cohort.people
+    people, dof = cohort.people, float(cohort.dof[0])
     # errors of a likelihood divide by n: by n - p they are those of t
-    wider = 1.0 if cohort.binary else float(people[0]) / cohort.dof
+    wider = 1.0 if cohort.binary else float(people[0]) / dof
     kept = wider * top.covariance[0][np.ix_(order, order)] * np.outer(scale, scale)
     flags: tuple[Flag, ...] = ()
     if any(math.isinf(end) for end in limits["interaction"]):
@@ -121,9 +121,9 @@ def likelihood(data: ArmData, *, corrected: bool = True) -> ArmFit:
     side = data.arm - 0.5
     fitted = values[3] + values[2] * side + (values[0] + values[1] * side) * (data.marker - data.centre) + adjusted
     drops = [profile_drop(cohort, top, index, np.zeros(1)) for index in (SLOPE, INTERACTION)]
-    p = tuple(float(tail(drop, people, np.array([cohort.dof]))[0]) for drop in drops)
+    p = tuple(float(tail(drop, people, np.array([dof]))[0]) for drop in drops)
     return ArmFit(
-        values, kept, (p[0], p[1]), limits, math.inf if cohort.binary else cohort.dof, "profile likelihood",
+        values, kept, (p[0], p[1]), limits, math.inf if cohort.binary else dof, "profile likelihood",
         special.expit(fitted) if cohort.binary else fitted, flags,
     )  # fmt: skip
 

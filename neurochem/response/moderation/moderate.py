@@ -211,7 +211,7 @@ def _fit(data: ArmData, error: str, robust: str, settings: Mapping[str, Any]) ->
     naive = likelihood(data, corrected=False) if binary else least_squares(data, robust)
     found = likelihood(data) if use == "ml" else naive
     reliability = conditional_reliability(data.marker, data.stderr, data.terms[:, 1:], weighted=True)
-    flags = [*found.flags, *_notes(data, counts, reliability.value, use)]
+    flags = [*found.flags, *_notes(data, counts, reliability.value, use, error)]
     region = johnson_neyman(
         found.coefficients[2],
         found.coefficients[1],
@@ -279,8 +279,14 @@ def _estimates(data: ArmData, found: ArmFit, centre: float) -> dict[str, Estimat
     return estimates
 
 
-def _notes(data: ArmData, counts: Sequence[int], reliability: float, error: str) -> list[Flag]:
+def _notes(data: ArmData, counts: Sequence[int], reliability: float, error: str, asked: str) -> list[Flag]:
     notes = []
+    if asked != "none" and np.isnan(data.stderr).all():
+        message = (
+            f"error is '{asked}', but no standard error of the marker is known: the interaction is not corrected, and "
+        )
+        message += "noise of the scans would shrink it"
+        notes.append(Flag("nothing_corrected", message, "info", "interaction"))
     if sum(counts) < FEW:
         message = (
             f"{sum(counts)} patients: an interaction of this study's main effects would need several times as many; "
