@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from neurochem.arguments import checked_arguments
 from neurochem.errors import InputError, unknown_name
+from neurochem.quality import Flag
 from neurochem.response.covariates import encode_covariates
 from neurochem.response.design_columns import as_vector
 from neurochem.response.firth import fit_firth
@@ -19,7 +20,7 @@ from neurochem.response.measurement_error.noisy_data import any_error_known
 from neurochem.response.measurement_error.regression_calibration import fit_calibrated
 from neurochem.response.measurement_error.simex import fit_simex
 from neurochem.response.measurement_error.structural_fit import fit_structural
-from neurochem.response.model_data import Labels, ModelData
+from neurochem.response.model_data import SLOPE, Labels, ModelData
 from neurochem.results import FitResult
 from neurochem.units import FloatArray
 
@@ -80,7 +81,7 @@ def regress(  # noqa: PLR0913 - each keyword is one choice of the analysis and b
         Marker values, nothing missing.
     stderr : array_like, shape (n,), optional
         Standard error of each marker value, in its unit; NaN where unknown (the others' mean variance is then taken).
-        Without it nothing can be corrected, and the regression is the ordinary one.
+        Without it nothing can be corrected: the regression is the ordinary one, and the note "nothing_corrected" says so.
     covariates : DataFrame, mapping or array of shape (n, k), optional
         What to adjust for; columns of text become dummies against their first level. The intercept is added.
     family : str
@@ -191,6 +192,11 @@ def fit_model(
         odd = next(value for value in data.outcome if value not in {0.0, 1.0})
         msg = f"outcome holds {odd:g}; the binomial family takes 0 and 1 (use family='gaussian' for scores)"
         raise InputError(msg)
+    return _with_note(_fitted(data, labels, inference, error, record), data, inference)
+
+
+def _fitted(data: ModelData, labels: Labels, inference: Inference, error: str, record: Mapping[str, Any]) -> FitResult:
+    """Return the fit of one model of the error, of rows that were checked."""
     if error == "rc":
         return fit_calibrated(data, labels, family=inference.family, robust=inference.robust, settings=record)
     if error == "simex":
@@ -199,6 +205,17 @@ def fit_model(
     if error == "none":
         return naive
     return fit_structural(data, labels, naive, restricted=error == "reml", settings=record)
+
+
+def _with_note(fit: FitResult, data: ModelData, inference: Inference) -> FitResult:
+    """Return the fit with a note where a correction was asked for and no standard error of the marker is known."""
+    if inference.error == "none" or fit.failed or not np.isnan(data.stderr).all():
+        return fit
+    message = (
+        f"error is '{inference.error}', but no standard error of the marker is known: its slope is not corrected, and "
+    )
+    message += "noise of the scans would shrink it; give stderr or test_retest_sd"
+    return replace(fit, flags=(*fit.flags, Flag("nothing_corrected", message, "info", SLOPE)))
 
 
 def _uncorrected(data: ModelData, labels: Labels, inference: Inference, record: Mapping[str, Any]) -> FitResult:

@@ -44,7 +44,7 @@ def test_firth_maximises_the_penalised_likelihood():
 
 
 def test_separated_classes_have_a_finite_slope_with_the_penalty():
-    fit = regress([0, 0, 0, 0, 1, 1, 1, 1], np.arange(8.0), family="binomial", penalty="auto")
+    fit = regress([0, 0, 0, 0, 1, 1, 1, 1], np.arange(8.0), family="binomial", penalty="auto", error="none")
     assert fit.success
     assert fit.model == "logistic (Firth)"
     assert 0.0 < fit["slope"].value < 3.0
@@ -71,12 +71,12 @@ def test_cluster_errors_are_those_of_statsmodels_with_t_of_clusters_less_one():
     site = np.repeat(np.arange(25), 6)
     marker = rng.standard_normal(150) + 0.5 * rng.standard_normal(25)[site]
     outcome = marker + rng.standard_normal(25)[site] + rng.standard_normal(150)
-    fit = regress(outcome, marker, robust="cluster", clusters=site)
+    fit = regress(outcome, marker, error="none", robust="cluster", clusters=site)
     other = OLS(outcome, np.column_stack([marker, np.ones(150)])).fit(cov_type="cluster", cov_kwds={"groups": site})
     assert_allclose(fit["slope"].stderr, other.bse[0], rtol=1e-8)
     assert fit["slope"].dof == 24
     assert fit.flags == ()
-    few = regress(outcome, marker, robust="cluster", clusters=site % 3)
+    few = regress(outcome, marker, error="none", robust="cluster", clusters=site % 3)
     assert [flag.name for flag in few.flags] == ["few_clusters"]
     with pytest.raises(InputError, match="there are 0 clusters; give at least two"):
         regress(outcome, marker, robust="cluster")

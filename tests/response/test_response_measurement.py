@@ -353,6 +353,52 @@ def test_influence_is_what_happens_when_each_person_is_left_out():
             assert_allclose(moved, fit["slope"].value - left["slope"].value, rtol=1e-5, atol=1e-7)
 
 
+def test_influence_in_a_large_logistic_cohort_is_that_of_leaving_out():
+    rng = np.random.default_rng(22)
+    marker = rng.standard_normal(160)
+    response = (rng.random(160) < special.expit(-1.5 * marker)).astype(float)
+    noise = rng.uniform(0.3, 0.7, 160)
+    seen = marker + noise * rng.standard_normal(160)
+    seen[7], response[7], noise[7] = 4.0, 1.0, 0.1  # moves the slope too far for one step
+    fit = regress(response, seen, stderr=noise, family="binomial")
+    table = influence(fit).set_index("participant_id")
+    assert table.index[0] == "7"
+    for person, close in (("7", 1e-4), (table.index[1], 0.03), (table.index[80], 0.03)):
+        keep = np.arange(160) != int(person)
+        left = regress(response[keep], seen[keep], stderr=noise[keep], family="binomial")
+        moved = (fit["slope"].value - left["slope"].value) / fit["slope"].stderr
+        # one step is within 0.03 standard errors, a search of its own within its last step
+        assert_allclose(table.loc[person, "dfbetas"], moved, atol=close)
+
+
+def test_a_correction_without_any_standard_error_is_noted_and_the_fit_stands():
+    outcome, marker, noise, covariates = sample(23, n=30)
+    plain = regress(outcome, marker, covariates=covariates, error="none")
+    assert "nothing_corrected" not in {flag.name for flag in plain.flags}
+    for error in ("ml", "reml", "rc", "simex"):
+        fit = regress(outcome, marker, covariates=covariates, error=error)
+        note = next(flag for flag in fit.flags if flag.name == "nothing_corrected")
+        assert note.severity == "info"
+        assert f"error is '{error}'" in note.message
+        assert fit.success
+        assert_allclose(fit["slope"].value, plain["slope"].value, rtol=1e-12)
+    # the error of a covariate does not correct the marker; a day-to-day SD, or one known error, does
+    beside = regress(outcome, marker, covariates=covariates, covariate_stderr={"age": 0.3})
+    assert "nothing_corrected" in {flag.name for flag in beside.flags}
+    noise[1:] = np.nan
+    for known in ({"test_retest_sd": 0.3}, {"stderr": noise}):
+        fit = regress(outcome, marker, covariates=covariates, **known)
+        assert "nothing_corrected" not in {flag.name for flag in fit.flags}
+
+
+def test_a_cohort_without_standard_errors_is_noted():
+    fit = associate(a24_cohort(a24_frame().assign(se=np.nan)), outcome="hamd17", marker="BPND")
+    assert "nothing_corrected" in {flag.name for flag in fit.flags}
+    assert "nothing_corrected" not in {
+        flag.name for flag in associate(a24_cohort(), outcome="hamd17", marker="BPND").flags
+    }
+
+
 def test_cook_and_leverage_of_least_squares_are_those_of_statsmodels():
     from statsmodels.regression.linear_model import OLS
 

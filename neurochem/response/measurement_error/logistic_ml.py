@@ -9,6 +9,9 @@ from neurochem.units import BoolArray, FloatArray
 
 # Log-odds per SD of the marker beyond which a slope is as good as endless.
 _ENDLESS = 200.0
+# Above this number of people one of them moves the maximum so little that one step finds it (within 0.03 standard errors
+# in nine simulated cohorts of 150 and 300), unless that step is larger than the second, in standard errors of the slope.
+_MOST_REFITTED, _MOST_MOVED = 150, 0.5
 
 
 def best(cohorts: BinaryCohorts, *, slope: FloatArray | None = None) -> Place:
@@ -106,12 +109,42 @@ class BinaryLikelihood:
         return {"tau": float(np.sqrt((factor @ factor.T)[-1, -1])) * float(self.problem.scale[-1])}
 
     def without_each(self, people: IntArray) -> tuple[FloatArray, BoolArray]:
-        """Return the coefficients without each of these people, shape (m, k), and which of these fits have a slope."""
+        """Return the coefficients without each of these people, shape (m, k), and which of these fits have a slope.
+
+        Each is a new search. Above 150 people in all it is one Newton step from the maximum of everyone, and a new search
+        only where that moves the slope by half of its standard error or more.
+        """
+        if self.problem.people <= _MOST_REFITTED:
+            return self._refitted(people)
+        which = self._cohort.layout.slope
+        values = self._one_step(people)
+        moved = np.abs(values[:, which] - self._state.values[0, which])
+        far = ~(moved < _MOST_MOVED * np.sqrt(self._state.covariance[0, which, which]))
+        found, known = self._readable(values), np.abs(values[:, which]) < _ENDLESS
+        if far.any():
+            found[far], known[far] = self._refitted(people[far])
+        return found, known
+
+    def _refitted(self, people: IntArray) -> tuple[FloatArray, BoolArray]:
+        """Return coefficients without each person by a search of its own."""
         count = len(people)
         many = _repeated(self._cohort, count)
         left = BinaryCohorts(many.outcome, many.markers, many.noise, many.terms, _all_but(people, self.problem.people))
         state = maximise(left, np.repeat(self._state.values, count, axis=0))
         return self._readable(state.values), np.abs(state.values[:, self._cohort.layout.slope]) < _ENDLESS
+
+    def _one_step(self, people: IntArray) -> FloatArray:
+        """Return the parameters without each person, (H - H_i)^-1 s_i away from those of everyone.
+
+        s_i is the person's own score and H_i minus its derivative; H is the sum over everyone.
+        """
+        alone = BinaryCohorts(
+            *(np.swapaxes(getattr(self._cohort, name), 0, 1)[people] for name in BinaryCohorts.__slots__)
+        )
+        place = alone.evaluate(np.repeat(self._state.values, len(people), axis=0))
+        # the pseudo-inverse: a parameter that the data do not determine stays where it is
+        inverse = np.linalg.pinv(self._state.bend - place.bend, hermitian=True)
+        return self._state.values - np.einsum("bij,bj->bi", inverse, place.pull)
 
 
 def _repeated(cohort: BinaryCohorts, count: int) -> BinaryCohorts:
