@@ -123,3 +123,16 @@ def test_alignment_filters_water_that_is_there(press):
         for water in (True, "auto")
     ]
     assert found[0]["shift_hz"] == found[1]["shift_hz"]
+
+
+def test_water_that_fast_eddy_currents_bent_is_told():
+    time_s = np.arange(1024) / 2000
+    scan = 10.0 * np.exp((2j * np.pi * 335.0 - np.pi * 5.0) * time_s) + 3000.0 * np.exp(-np.pi * 8.0 * time_s)
+    rng = np.random.default_rng(0)
+    noise = 0.3 * (rng.standard_normal(1024) + 1j * rng.standard_normal(1024))
+    told = []
+    for turn in (0.0, 250.0):
+        bent = scan * np.exp(1j * np.deg2rad(turn) * np.exp(-time_s / 0.02)) + noise
+        data = mrs.Acquisition(bent, dwell_s=1 / 2000, larmor_mhz=127.73)
+        told.append("CHECK" in mrs.preprocess(data, steps=["remove_water"]).steps[-1].what)
+    assert told == [False, True]

@@ -120,7 +120,7 @@ def fit_edited(  # noqa: PLR0913 - keywords of one analysis
     97 % (docs/edited.md); a wrong model of the macromolecule moves GABA by 5 to
     20 %.  By peaks with a basis GABA+ is within 4 %, its error, which holds the misfit of a Gaussian, 1.9 to 4.4 times the
     scatter; by peaks alone, with Gannet's efficiency, GABA+ runs from 7 % high at 5 Hz to 8 % low at 10 Hz (quadratic
-    baseline), and Glx holds GSH, some 10 %.
+    baseline; 1 to 15 % low in a second simulation), and Glx holds GSH, some 10 %.
 
     References
     ----------

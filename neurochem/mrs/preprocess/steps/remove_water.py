@@ -7,7 +7,7 @@ import numpy as np
 from neurochem.errors import InputError, unknown_name
 from neurochem.mrs.preprocess.residual_water import RANK, remove_components
 from neurochem.mrs.preprocess.state import STEPS, WATER_PPM, Done, State, band_hz, usable
-from neurochem.mrs.preprocess.water_lines import water_lines
+from neurochem.mrs.preprocess.water_lines import MOST_LINES, water_lines
 from neurochem.mrs.spectra import COIL, DYNAMIC, Acquisition
 
 # Residual water is looked for this far (ppm) from where it should be.
@@ -17,6 +17,7 @@ _NEAREST_PPM, _LEAST_PPM = 4.48, 0.06
 METABOLITES_PPM = (0.5, 4.2)
 
 METHODS = ("lines", "hsvd")
+_EXPONENTIALS = "damped exponentials"
 
 
 @STEPS.register(
@@ -72,6 +73,11 @@ def remove_water(state: State, *, reach_ppm: float = 0.16, rank: int = RANK, met
     what = f"removed {names} within {reach_ppm:g} ppm of water; {100 * share:.0f} % of the norm is left"
     if not any(one.count for one in found):
         what = f"no water stands out within {reach_ppm:g} ppm: nothing removed"
+    if method == "lines" and any(one.kind == _EXPONENTIALS or one.count >= MOST_LINES for one in found):
+        what = (
+            f"CHECK: {what}; fewer lines do not describe this water, so that its tail beneath the metabolites is uncertain: "
+            "correct eddy currents first, or leave the tail to the fit"
+        )
     effect = {
         "components": sum(one.count for one in found), "kind": [one.kind for one in found], "norm_left": share,
         "water_ppm": [data.reference_ppm - top / data.larmor_mhz for top in tops],
@@ -97,7 +103,7 @@ def _removed(fid: np.ndarray, data: Acquisition, band: tuple[float, float], rank
     cleaned, count = remove_components(
         fid, data.dwell_s, centre_hz=(low + high) / 2, reach_hz=(high - low) / 2, rank=rank
     )
-    return _Removed(cleaned, count, "damped exponentials")
+    return _Removed(cleaned, count, _EXPONENTIALS)
 
 
 def _band(top_hz: float, data: Acquisition, reach_ppm: float) -> tuple[float, float]:
