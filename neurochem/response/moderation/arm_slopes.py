@@ -61,8 +61,8 @@ class ArmCohorts:
 
         The share is the mean error variance over the variance of the marker given the terms, at most 1. Without error the
         reference is exact as it stands; with it the spread of the true marker is estimated too, and the test of no
-        interaction among 24 people would reject in 6.5 % at a reliability of 0.6 and 7.3 % at 0.5. The factor of two is
-        calibrated by simulation.
+        interaction among 24 people would reject in 6.5 % at a reliability of 0.6 and 7.3 % at 0.5. The factor of two was
+        chosen by simulation.
         """
         people, columns = self.terms.shape[1:]
         basis = np.linalg.qr(self.terms)[0]
