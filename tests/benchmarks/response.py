@@ -41,13 +41,15 @@ def head(title: str, *columns: str) -> None:
 
 def slopes(title: str, draw: Callable, rates: Callable, cells: list[tuple[int, float]], count: int) -> None:
     """Write coverage of a corrected slope; where the slope is zero, 100 less it is the type-I error."""
-    head(title, "n", "slope", "median", "covers", "chi-square", "naive", "open")
+    head(title, "n", "slope", "median", "covers", "chi-square", "naive", "open", "steep")
     for n, slope in cells:
         cohorts = draw(np.random.default_rng(7000 + n), count, n, slope)
         found = rates(cohorts, slope)
         naive = "" if np.isin(cohorts.outcome, (0.0, 1.0)).all() else 100 * sim.naive_coverage(cohorts, slope)
         shares = (100 * share for share in (found.coverage, found.plain_coverage))
-        write(n, slope, float(np.nanmedian(found.slopes)), *shares, naive, 100 * found.open_share)
+        write(
+            n, slope, float(np.nanmedian(found.slopes)), *shares, naive, 100 * found.open_share, 100 * found.steep_share
+        )
 
 
 def restricted(cohorts: sim.Simulated, slope: float) -> sim.Rates:

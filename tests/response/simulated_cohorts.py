@@ -118,12 +118,16 @@ def rare(rng, count, n, slope, level=-1.5):
 
 @dataclass(frozen=True)
 class Rates:
-    """Estimates, p values of the true slope, and of no slope, one a cohort; share of cohorts with an open interval."""
+    """Estimates, p values of the true slope, and of no slope, one a cohort; share of cohorts with an open interval.
+
+    Where the outcome is yes or no, `steep_share` counts the estimates beyond 20 log-odds.
+    """
 
     slopes: np.ndarray
     p_truth: np.ndarray
     p_plain: np.ndarray
     open_share: float
+    steep_share: float = 0.0
 
     @property
     def coverage(self):
@@ -176,7 +180,12 @@ def binary_rates(simulated, slope):
     dof = people - simulated.terms.shape[2] - simulated.markers.shape[2]
     slopes = state.values[:, cohorts.layout.slope]
     p = special.fdtrc(1.0, dof, f_statistic(drop, people, dof))
-    return Rates(slopes, p, special.chdtrc(1, drop), float(np.mean(np.abs(slopes) > 20.0)))
+    # an end is open where a slope as good as endless, 200 log-odds per SD, has not fallen to the limit
+    spread = simulated.markers[..., -1].std(axis=1)
+    far = [logistic_ml.profile_drop(cohorts, side * 200.0 / spread, state) for side in (-1.0, 1.0)]
+    limit = largest_drop(0.95, float(people[0]), float(dof[0]))
+    open_share = float(np.mean(np.minimum(*far) < limit))
+    return Rates(slopes, p, special.chdtrc(1, drop), open_share, float(np.mean(np.abs(slopes) > 20.0)))
 
 
 def naive_coverage(simulated, slope):
