@@ -18,6 +18,8 @@ EDITED_MOLECULES = (
 _NEAR_PPM = 0.2
 # Of the simulated MEGA sequences.
 _DEFAULT_OFF_PPM = 7.5
+# Length of editing pulses (s) where neither header nor configuration states it: an ideal band would leave glutamine unedited.
+_USUAL_PULSE_S = {"mega-press": 0.014, "mega-slaser": 0.014, "hermes": 0.020}
 
 
 @functools.lru_cache(maxsize=4)
@@ -99,18 +101,14 @@ def scheme(data: mrs.Acquisition, settings: EditedConfig, *, conditions: int) ->
         timing["te1_s"] = settings.te1_s
     offsets, duration = edit_pulses(data.header, settings.target)
     duration = settings.edit_pulse_s if settings.edit_pulse_s is not None else duration
+    one = mrs.pulse("gaussian", duration_s=_USUAL_PULSE_S.get(sequence, 0.014) if duration is None else duration)
     if sequence == "hermes":
-        if duration is not None:
-            one = mrs.pulse("gaussian", duration_s=duration)
-            apart = abs(TARGET_PPM["GSH"] - TARGET_PPM["GABA"]) * data.larmor_mhz
-            timing |= {"editing": one, "editing_both": mrs.dual_band(one, apart)}
-        return sequence, timing
+        apart = abs(TARGET_PPM["GSH"] - TARGET_PPM["GABA"]) * data.larmor_mhz
+        return sequence, timing | {"editing": one, "editing_both": mrs.dual_band(one, apart)}
     centres = {"edit_on_ppm": settings.edit_on_ppm, "edit_off_ppm": settings.edit_off_ppm}
     found = {"edit_on_ppm": TARGET_PPM[settings.target]} | offsets
     timing |= found | {key: value for key, value in centres.items() if value is not None}
-    if duration is not None:
-        timing["editing"] = mrs.pulse("gaussian", duration_s=duration)
-    return sequence, timing
+    return sequence, timing | {"editing": one}
 
 
 def _sequence_of(data: mrs.Acquisition, conditions: int) -> str:
@@ -170,6 +168,7 @@ def simulation_text(data: mrs.Acquisition, settings: EditedConfig, *, conditions
     if "edit_on_ppm" in timing:
         off = timing.get("edit_off_ppm", _DEFAULT_OFF_PPM)
         words.append(f"editing at {timing['edit_on_ppm']:g} and {off:g} ppm")
-    pulse = timing.get("editing")
-    words.append(f"Gaussian editing pulses of {1e3 * pulse.duration_s:g} ms" if pulse else "ideal editing pulses")
+    stated = settings.edit_pulse_s is not None or edit_pulses(data.header, settings.target)[1] is not None
+    assumed = "" if stated else " (assumed: neither header nor configuration says it)"
+    words.append(f"Gaussian editing pulses of {1e3 * timing['editing'].duration_s:g} ms{assumed}")
     return f"simulated: {', '.join(words)}"

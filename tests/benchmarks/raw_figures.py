@@ -153,7 +153,9 @@ def figures(coils: int, transients: int, *, edited: bool, seed: int) -> dict[str
     found["sensitivity"], found["specificity"] = outliers_found(by_name["reject_outliers"], raw.truth)
     found["eddy_deg"] = eddy_left(clean, raw.truth)
     without = scan_of(coils, transients, edited=edited, seed=seed, water=0.0)
-    found["water_pct"] = water_change(clean, mrs.preprocess(without.data, water=without.water))
+    # both aligned with the filter of water, so that the two differ by the removal alone
+    filtered = [("align", {"water_filter": True}) if step == "align" else step for step in DEFAULT_STEPS]
+    found["water_pct"] = water_change(clean, mrs.preprocess(without.data, water=without.water, steps=filtered))
     last = clean.edits[-1]
     theory = line_height(raw.truth.spectra[-1], NAA_PPM) / (
         raw.truth.averaged_noise_sd(raw.truth.corrupted.shape[0] - 1) * np.sqrt(last.points)

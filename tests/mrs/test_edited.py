@@ -260,6 +260,20 @@ def test_macromolecules_that_are_missing_where_the_model_takes_them_from_are_tol
     assert told == [["info"], []]
 
 
+def test_a_basis_whose_editing_leaves_glutamine_out_is_told(noisy):
+    grid = {
+        "echo_time_s": 0.068,
+        "larmor_mhz": noisy[0].larmor_mhz,
+        "dwell_s": noisy[0].dwell_s,
+        "points": noisy[0].fid.size,
+    }
+    told = []
+    for how in ({}, {"editing": mrs.pulse("gaussian", duration_s=0.014)}):
+        basis = mrs.simulate_basis("mega-press", metabolites=["GABA", "Glu", "Gln", "NAA", "Cr", "GPC"], **grid, **how)
+        told.append("ideal_editing" in {flag.name for flag in fit_edited(*noisy, basis=basis).flags})
+    assert told == [True, False]
+
+
 def test_hermes_gives_gaba_and_glutathione(rng):
     basis = hermes_basis()
     scans = {

@@ -101,7 +101,7 @@ def test_two_regions_with_shared_errors_are_told_apart(shared, slope):
     assert abs(np.nanmedian(found.slopes) - slope) < 0.08  # twice what 1,000 cohorts gave
     ignored = sim.continuous_rates(sim.as_independent(drawn), slope)
     assert ignored.coverage < found.coverage
-    assert abs(np.nanmedian(ignored.slopes) - slope) > 0.12
+    assert abs(np.nanmedian(ignored.slopes) - slope) > 0.08  # beyond what is allowed above
 
 
 def two_markers(rng, count, correlated, asked, beside, sd):

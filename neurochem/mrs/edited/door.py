@@ -33,6 +33,10 @@ METHODS = ("basis", "peaks")
 PPM = (0.5, 4.2)
 # What the sum of the sub-spectra is fitted for.
 _REFERENCES = ("Cr", "PCr", "tCr", "GPC", "PCh", "Cho", "tCho")
+_IDEAL = (
+    "the basis was simulated with an ideal editing band that ends between glutamate and glutamine, which real pulses both edit: "
+    "Glx is missing; simulate it with the scanner's pulse, editing=nc.mrs.pulse('gaussian', duration_s=0.014) for one"
+)
 # Models that take MM3co from the line at 0.92 ppm; in brain MM3co is a third to a half of GABA+.
 _FOLLOW_MM09, _LEAST_SHARE = ("3to2", "FSL-MRS"), 0.15
 _FEW = (
@@ -136,13 +140,25 @@ def fit_edited(  # noqa: PLR0913 - keywords of one analysis
     else:
         assert basis is not None
         made = difference_basis(basis, target=target, difference=scale, macromolecule_model=macromolecules)
+        ideal = _narrow_editing(basis, made, target)
         result = _with_sum(edited, spectrum, basis, made, label, target, options, reference=reference)
+        result = with_fields(result, flags=(*result.flags, *ideal))
     record: dict[str, Any] = {"method": chosen, "difference": scale, "target": target}
     if edited is not None:
         record["edit_steps"] = [step.what for step in edited.steps]
         if edited.order.inverted:
             result = with_fields(result, flags=(*result.flags, Flag("edit_order_inverted", edited.order.note)))
     return with_gaba_quality(with_fields(result, settings={**result.settings, **record}))
+
+
+def _narrow_editing(basis: EditedBasis | Basis, made: DifferenceBasis, target: str) -> tuple[Flag, ...]:
+    """Return a note where the basis keeps glutamate in the difference and leaves glutamine out, as no real pulse does."""
+    if target != "GABA" or not isinstance(basis, EditedBasis) or "Glu" not in made.basis.names:
+        return ()
+    simulated = basis[next(step for step in basis if step in STEPS)].names
+    if "Gln" not in simulated or "Gln" in made.basis.names:
+        return ()
+    return (Flag("ideal_editing", _IDEAL, "info"),)
 
 
 def _method(method: str | None, basis: EditedBasis | Basis | None, target: str, options: Mapping[str, Any]) -> str:
