@@ -125,12 +125,7 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
         msg = f"image is a {type(image).__name__}; give a DynamicImage, for example from read_image"
         raise InputError(msg)
     kinetic = MODELS[model]
-    if spatial_fwhm_mm is not None and kinetic.name != "SRTM":
-        msg = f"spatial_fwhm_mm belongs to SRTM; {kinetic.name} has no washout search to constrain"
-        raise InputError(msg)
-    if not (np.isfinite(low_signal) and 0 <= low_signal < 1):
-        msg = f"low_signal is {low_signal}; it is a share of the input's mean activity, from 0 to below 1"
-        raise InputError(msg)
+    _check_choices(kinetic, spatial_fwhm_mm, low_signal)
     everywhere = mask is None or (isinstance(mask, str) and mask == "finite")
     chosen = np.ones(image.shape, dtype=bool) if everywhere else read_mask(mask, image)
     image, notes = _denoised(image, None if everywhere else chosen, smooth_fwhm_mm, hypr_fwhm_mm)
@@ -166,6 +161,16 @@ def fit_image(  # noqa: PLR0913 - the choices of a fit, all by keyword
     maps = _maps(kinetic, estimator, inputs, found, blocks, {**notes, "low_signal_share": low_signal})
     known = () if of_mean is None else tuple(flag for flag in of_mean.flags if flag.name in _OF_ALL_VOXELS)
     return replace(maps, flags=(*maps.flags, *said, *_lost(found.not_finite, blocks.count, everywhere), *known))
+
+
+def _check_choices(kinetic: KineticModel, spatial_fwhm_mm: float | None, low_signal: float) -> None:
+    """Refuse a constraint that the model has no use for, and a share that is none."""
+    if spatial_fwhm_mm is not None and kinetic.name != "SRTM":
+        msg = f"spatial_fwhm_mm belongs to SRTM; {kinetic.name} has no washout search to constrain"
+        raise InputError(msg)
+    if not (np.isfinite(low_signal) and 0 <= low_signal < 1):
+        msg = f"low_signal is {low_signal}; it is a share of the input's mean activity, from 0 to below 1"
+        raise InputError(msg)
 
 
 def _lost(count: int, total: int, everywhere: bool) -> tuple[Flag, ...]:
